@@ -12,7 +12,9 @@ pub struct FieldName(String);
 
 /// Why a text is not a field name.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{0}' is not a field name: lower-case letters, digits and '_', with at most one namespace before a '.'")]
+#[error(
+    "'{0}' is not a field name: lower-case letters, digits and '_', with at most one namespace before a '.'"
+)]
 pub struct FieldNameError(String);
 
 /// Namespace of the items of Law on Identity art. 9.
@@ -36,9 +38,14 @@ impl TryFrom<String> for FieldName {
         let (space, item) = text.split_once('.').unwrap_or((HOME, &text));
         let good = |s: &str| {
             s.starts_with(|c: char| c.is_ascii_lowercase())
-                && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && s.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
-        if good(space) && good(item) { Ok(Self(format!("{space}.{item}"))) } else { Err(FieldNameError(text)) }
+        if good(space) && good(item) {
+            Ok(Self(format!("{space}.{item}")))
+        } else {
+            Err(FieldNameError(text))
+        }
     }
 }
 
@@ -89,7 +96,13 @@ impl std::fmt::Debug for FieldValue {
 impl FieldValue {
     /// A structure from its parts; empty parts are left out.
     pub fn parts<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
-        Self::Parts(parts.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.to_owned(), v)).collect())
+        Self::Parts(
+            parts
+                .into_iter()
+                .filter(|(_, v)| !v.is_empty())
+                .map(|(k, v)| (k.to_owned(), v))
+                .collect(),
+        )
     }
 
     /// The scalar, or the named part.

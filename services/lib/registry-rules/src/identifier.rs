@@ -75,7 +75,11 @@ impl Pin {
 impl std::str::FromStr for Pin {
     type Err = PinError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) { Ok(Self(text.to_owned())) } else { Err(PinError) }
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PinError)
+        }
     }
 }
 
@@ -85,9 +89,12 @@ mod tests {
 
     #[test]
     fn digits_state_century_sex_and_year() {
-        for (pin, year, female) in
-            [("001054000001", 1954, false), ("079190000001", 1990, true), ("038305123456", 2005, true), ("001201000000", 2001, false)]
-        {
+        for (pin, year, female) in [
+            ("001054000001", 1954, false),
+            ("079190000001", 1990, true),
+            ("038305123456", 2005, true),
+            ("001201000000", 2001, false),
+        ] {
             let pin: Pin = pin.parse().unwrap();
             assert_eq!((pin.birth_year(), pin.female()), (year, female));
         }

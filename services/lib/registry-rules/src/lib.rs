@@ -8,26 +8,48 @@
 //! - every field of a golden record names the record and the rule it stands by;
 //! - a release holds nothing but fields its agreement names.
 
+mod attach;
 mod canonical;
+mod case;
 mod catalogue;
+mod claims;
 mod code;
+mod decision;
+mod facts;
 mod field;
 mod identifier;
+mod merge;
 mod name;
 mod partial_date;
+mod person;
 mod record_key;
 mod source_record;
+mod state_hash;
 mod version;
 
+pub use attach::{
+    AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
+    anchor_of, attach, offer, register_entry, source_key,
+};
 pub use canonical::{ContentHash, canonical_json};
+pub use case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
 pub use catalogue::{
-    Authority, Cardinality, CatalogueError, Comparison, ConflictRule, FieldCatalogue, FieldDefinition, Sensitivity,
+    Authority, AuthorityRank, Cardinality, CatalogueError, Comparison, ConflictRule, FieldCatalogue,
+    FieldDefinition, Sensitivity,
 };
 pub use code::{CodeList, CodeListError, CodeLists};
+pub use decision::{Considered, Decision, DecisionError};
+pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
-pub use name::{NameLevel, compare_names, normalise_text};
+pub use merge::{MergeInput, MergeOutcome, facts, merge};
+pub use name::{NameLevel, compare_names, normalise_text, unaccented};
 pub use partial_date::{PartialDate, PartialDateError};
+pub use person::{
+    Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,
+    PinState, StandingField,
+};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use source_record::{ActReference, SourceRecord, Standing};
+pub use state_hash::{StateHash, person_hash};
 pub use version::Version;

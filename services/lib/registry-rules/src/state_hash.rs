@@ -1,0 +1,75 @@
+//! One number that says whether two registries hold the same (design §6).
+//!
+//! Over clusters of record keys with canonical content, standing, legal dates, the winning record per field and the open
+//! cases; not ids, epochs, positions, counters or received times. The registry's hash is the sum of its persons' hashes
+//! modulo 2^256 beside their count: free of order, and two equal persons do not cancel as they would under XOR.
+
+use crate::canonical::PartHasher;
+use crate::{CaseFinding, CaseSubject, PersonImage, SourceRecord, Standing};
+
+/// The sum of person hashes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateHash {
+    /// Number of persons added.
+    pub persons: u64,
+    /// Little-endian limbs of the sum modulo 2^256.
+    limbs: [u64; 4],
+}
+
+impl StateHash {
+    /// Adds one person.
+    pub fn add(&mut self, hash: &[u8; 32]) {
+        self.persons += 1;
+        let mut carry = 0_u128;
+        for (limb, bytes) in self.limbs.iter_mut().zip(hash.as_chunks::<8>().0) {
+            let sum = u128::from(*limb) + u128::from(u64::from_le_bytes(*bytes)) + carry;
+            *limb = (sum & u128::from(u64::MAX)) as u64;
+            carry = sum >> 64;
+        }
+    }
+}
+
+impl std::fmt::Display for StateHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:", self.persons)?;
+        self.limbs
+            .iter()
+            .rev()
+            .try_for_each(|limb| write!(f, "{limb:016x}"))
+    }
+}
+
+/// Hash of one person: the records that stand together, which of them wins what, and what is open.
+pub fn person_hash<'a>(
+    records: impl IntoIterator<Item = &'a SourceRecord>,
+    image: &PersonImage,
+    open_cases: &[CaseFinding],
+) -> [u8; 32] {
+    let mut contents: Vec<_> = records
+        .into_iter()
+        .filter(|r| r.standing != Standing::Withdrawn)
+        .map(|r| (&r.record_key, r.content_hash()))
+        .collect();
+    contents.sort();
+    let mut hash = PartHasher::new();
+    for (key, content) in contents {
+        hash.part(key.as_str().as_bytes());
+        hash.part(&content.0);
+    }
+    for (name, field) in &image.fields {
+        hash.part(name.as_str().as_bytes());
+        hash.part(field.record_key.as_ref().map_or("", |k| k.as_str()).as_bytes());
+        hash.part(field.state.as_str().as_bytes());
+    }
+    let mut cases: Vec<_> = open_cases.iter().collect();
+    cases.sort();
+    for case in cases {
+        if let CaseSubject::Record(key) = &case.subject {
+            hash.part(key.as_str().as_bytes());
+        }
+        hash.part(case.kind.as_str().as_bytes());
+        hash.part(case.field.as_ref().map_or("", |f| f.as_str()).as_bytes());
+        hash.part(case.fingerprint.as_bytes());
+    }
+    hash.finish()
+}
