@@ -1,1 +1,14 @@
-//! acceptance
+//! The one program of all tests against the real parts. They share one stack, started by the first test that asks.
+
+#[cfg(test)]
+mod console;
+#[cfg(test)]
+mod event_log;
+#[cfg(test)]
+mod event_log_on_kafka;
+#[cfg(test)]
+mod source_adapter;
+#[cfg(test)]
+mod stack;
+#[cfg(test)]
+mod stack_kafka;

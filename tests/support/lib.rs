@@ -1,1 +1,6 @@
-//! support
+//! What the tests and the developers' commands stand on: the real parts, started on this machine.
+
+pub mod life;
+pub mod pipeline;
+pub mod population;
+pub mod stack;

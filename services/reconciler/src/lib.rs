@@ -1,1 +1,39 @@
-//! reconciler.
+//! From the sources' topics to the population registry.
+//!
+//! One batch of messages is one transaction (design §6): [`keep`](mod@keep) what was received → [`attach`](mod@attach)
+//! records to anchors → [`identify`](mod@identify): anchors to persons → [`merge`](mod@merge) whom that touches →
+//! [`commit`](mod@commit) with the consumer's positions. Beside it run what is [`due`](mod@due), the first
+//! [`load`](mod@load), the [`sweep`](mod@sweep) after a snapshot, and the business [`day`](mod@day).
+//!
+//! Laws kept here:
+//! - a position moves only with its effects, under the owner's epoch;
+//! - the outcome is a function of the latest versions, decisions, rules and day, in whatever order they came;
+//! - whatever loses against another transaction is repeated from its beginning.
+
+mod answer;
+mod apply;
+mod attach;
+mod attaching;
+mod commit;
+mod config;
+mod consume;
+mod day;
+mod due;
+mod gather;
+mod identify;
+mod incoming;
+mod keep;
+mod load;
+mod merge;
+mod metrics;
+mod reconciler;
+mod rules;
+mod run;
+mod sweep;
+
+pub use apply::{Applied, Summary};
+pub use config::{BatchConfig, Config};
+pub use incoming::{Body, Incoming, IncomingMessage};
+pub use reconciler::{Reconciler, Settings};
+pub use registry_store::{LoadStage, Outcomes, StoreError};
+pub use run::run;

@@ -1,1 +1,35 @@
-//! steward-console.
+//! The steward console: where people decide what the rules cannot (design §3, Case and Decision).
+//!
+//! A page and the commands `dansync case list|show|decide` share three functions, [`list_cases`], [`show_case`] and
+//! [`decide`]. Cases and values are read from the registry; a decision is a row in the console's own database, inserted
+//! together with its audit entry, and reaches the registry as any record does: captured as source `steward`
+//! (`deploy/sources/steward.toml`). The console writes nothing to the registry.
+//!
+//! The pages are rendered here, work without script and load nothing from elsewhere.
+
+mod access;
+mod audit;
+mod config;
+mod database;
+mod desk;
+mod difference;
+mod language;
+mod metrics;
+mod pages;
+mod rules;
+mod run;
+mod vocabulary;
+
+pub use access::password::PasswordError;
+pub use access::user::{Role, UserError, ensure_user};
+pub use audit::{Actor, Channel};
+pub use config::{Config, SessionConfig};
+pub use database::{grant_to_capture, grant_to_console, migrate};
+pub use desk::{
+    CaseLine, CaseList, CaseSheet, DecideError, DecideRequest, DecisionRow, Desk, DeskError, NotTakeable,
+    PageRequest, PersonLine, RecordedDecision, Statement, command_actor, cursor_text, decide, list_cases,
+    parse_cursor, show_case,
+};
+pub use difference::Difference;
+pub use registry_store::CaseCursor;
+pub use run::run;

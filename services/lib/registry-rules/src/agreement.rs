@@ -4,7 +4,7 @@
 
 use crate::agreement_reader::Reader;
 use crate::population::Population;
-use crate::{FieldCatalogue, FieldName};
+use crate::{Cardinality, FieldCatalogue, FieldName};
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,6 +49,8 @@ words! {
         Production = "production",
         /// Technical test (Circular 46/2022/TT-BCA art. 7).
         Test = "test",
+        /// Synthetic people only.
+        Demo = "demo",
     }
 }
 
@@ -61,16 +63,6 @@ words! {
         Delayed = "delayed",
         /// Not at all: investigation, national security.
         Never = "never",
-    }
-}
-
-words! {
-    /// Whether the subscriber may ask for what stood earlier. Pushed content is always what stands now.
-    HistoryRight {
-        /// What stands now only.
-        Current = "current",
-        /// Earlier values too, by look-up.
-        All = "all",
     }
 }
 
@@ -172,6 +164,15 @@ pub struct Column {
     pub fields: Vec<String>,
 }
 
+/// A name in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title {
+    /// Vietnamese.
+    pub vi: String,
+    /// English.
+    pub en: String,
+}
+
 /// One version of one agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
@@ -181,14 +182,16 @@ pub struct Agreement {
     pub version: u32,
     /// The body that receives.
     pub subscriber: String,
+    /// Its name, in Vietnamese and English.
+    pub subscriber_name: Title,
     /// What for.
     pub purpose: String,
     /// Real or test.
     pub environment: Environment,
     /// The articles that permit it.
-    pub legal_basis: String,
-    /// May it ask for earlier values?
-    pub history: HistoryRight,
+    pub legal_basis: Vec<String>,
+    /// May it ask, by look-up, for what stood earlier? Pushed content is always what stands now.
+    pub history: bool,
     /// Does the citizen see it?
     pub visibility: Visibility,
     /// How content gets out.
@@ -227,10 +230,14 @@ pub enum AgreementError {
         expected: String,
     },
     /// A field that the catalogue does not have.
-    #[error("agreement: the field catalogue does not have '{0}'; name items and parts as it does, e.g. birth_name.full")]
+    #[error(
+        "agreement: the field catalogue does not have '{0}'; name items and parts as it does, e.g. birth_name.full"
+    )]
     NoSuchField(String),
     /// A population that is not limited by anything, nor says so.
-    #[error("agreement: the population has no condition; write condition = \"everyone\" if everybody is meant")]
+    #[error(
+        "agreement: the population has no condition; write condition = \"everyone\" if everybody is meant"
+    )]
     NoCondition,
     /// Two fields would have the same column.
     #[error("agreement: two fields give the column '{0}'")]
@@ -247,10 +254,11 @@ impl Agreement {
         let name = reader.id("agreement");
         let version = reader.number("version");
         let subscriber = reader.id("subscriber");
+        let subscriber_name = reader.title("subscriber_name");
         let purpose = reader.text("purpose");
         let environment = reader.word("environment");
-        let legal_basis = reader.text("legal_basis");
-        let history = reader.word("history");
+        let legal_basis = reader.names("legal_basis");
+        let history = reader.flag("history");
         let visibility = reader.word("visibility");
         let modes = reader.words("modes");
         let state = reader.word("state");
@@ -267,9 +275,10 @@ impl Agreement {
                 name: name?,
                 version: version?,
                 subscriber: subscriber?,
+                subscriber_name: subscriber_name?,
                 purpose: purpose?,
                 environment: environment?,
-                legal_basis: legal_basis?,
+                legal_basis,
                 history: history?,
                 visibility: visibility?,
                 modes: modes?,
@@ -350,7 +359,7 @@ fn column_of(name: &str, catalogue: &FieldCatalogue) -> Option<Column> {
         None => (flat, ColumnContent::Scalar, item.as_str().to_owned()),
         Some(part) => {
             let field = format!("{item}.{part}");
-            if definition.cardinality.is_several() {
+            if matches!(definition.cardinality, Cardinality::Collected | Cardinality::Relation) {
                 (flat, ColumnContent::ListOf([part.clone()].into()), field)
             } else {
                 (format!("{flat}_{part}"), ColumnContent::Part(part.clone()), field)

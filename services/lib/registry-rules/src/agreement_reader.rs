@@ -1,6 +1,6 @@
 //! Reads an agreement's TOML key by key, gathering every fault instead of stopping at the first.
 
-use crate::AgreementError;
+use crate::{AgreementError, Title};
 use chrono::NaiveDate;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
@@ -80,12 +80,30 @@ impl Reader {
         if fits { Some(text) } else { self.wrong(key, "lower-case letters, digits and '_', 48 at most") }
     }
 
+    /// Yes or no.
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        self.take(key)?.as_bool().or_else(|| self.wrong(key, "true or false"))
+    }
+
+    /// A name in both languages.
+    pub(crate) fn title(&mut self, key: &str) -> Option<Title> {
+        let value = self.take(key)?;
+        let word = |language: &str| value.get(language).and_then(Value::as_str).map(str::to_owned);
+        match (word("vi"), word("en")) {
+            (Some(vi), Some(en)) => Some(Title { vi, en }),
+            (None, _) | (_, None) => self.wrong(key, "{ vi = \"…\", en = \"…\" }"),
+        }
+    }
+
+    /// A whole number from 0.
+    pub(crate) fn count(&mut self, key: &str) -> Option<u32> {
+        let value = self.take(key)?;
+        value.as_integer().and_then(|n| u32::try_from(n).ok()).or_else(|| self.wrong(key, "a number from 0"))
+    }
+
     /// A whole number from 1.
     pub(crate) fn number(&mut self, key: &str) -> Option<u32> {
-        match self.take(key)? {
-            Value::Integer(n) if n > 0 => u32::try_from(n).ok().or_else(|| self.wrong(key, "a number from 1")),
-            _ => self.wrong(key, "a number from 1"),
-        }
+        self.count(key)?.checked_sub(1).map(|n| n + 1).or_else(|| self.wrong(key, "a number from 1"))
     }
 
     /// A word of a closed set.

@@ -90,16 +90,8 @@ impl PinRegister {
         let mut register = Self::default();
         for entry in entries {
             if let Some(old) = &entry.replaces {
-                register
-                    .neighbours
-                    .entry(entry.pin.clone())
-                    .or_default()
-                    .insert(old.clone());
-                register
-                    .neighbours
-                    .entry(old.clone())
-                    .or_default()
-                    .insert(entry.pin.clone());
+                register.neighbours.entry(entry.pin.clone()).or_default().insert(old.clone());
+                register.neighbours.entry(old.clone()).or_default().insert(entry.pin.clone());
             }
             register.entries.entry(entry.pin.clone()).or_default().push(entry);
         }
@@ -154,9 +146,7 @@ fn agrees(offer: &Offer, entry: &RegisterEntry) -> bool {
         .zip(entry.name.as_ref())
         .is_some_and(|(a, b)| compare_names(a, b) != NameLevel::Different);
     let full = |birth: Option<PartialDate>| birth.and_then(PartialDate::full);
-    let birth = full(offer.birth)
-        .zip(full(entry.birth))
-        .is_some_and(|(a, b)| a == b);
+    let birth = full(offer.birth).zip(full(entry.birth)).is_some_and(|(a, b)| a == b);
     name || birth
 }
 
@@ -167,9 +157,7 @@ pub fn offer(record: &SourceRecord) -> Option<Offer> {
     }
     Some(Offer {
         record_key: record.record_key.clone(),
-        pin: record
-            .identifier(IdentifierKind::Pin)
-            .and_then(|pin| pin.parse().ok()),
+        pin: record.identifier(IdentifierKind::Pin).and_then(|pin| pin.parse().ok()),
         name: field(record, "npd.birth_name", "full").map(ToOwned::to_owned),
         birth: field(record, "npd.date_of_birth", "").and_then(|date| date.parse().ok()),
         source_key: source_key(record),
@@ -177,11 +165,7 @@ pub fn offer(record: &SourceRecord) -> Option<Offer> {
 }
 
 fn field<'a>(record: &'a SourceRecord, name: &str, part: &str) -> Option<&'a str> {
-    record
-        .fields
-        .iter()
-        .find(|(field, _)| field.as_str() == name)
-        .and_then(|(_, value)| value.part(part))
+    record.fields.iter().find(|(field, _)| field.as_str() == name).and_then(|(_, value)| value.part(part))
 }
 
 /// The register entry that a record is, if it is one. An annulled or withdrawn entry never was.
@@ -195,9 +179,7 @@ pub fn register_entry(record: &SourceRecord) -> Option<RegisterEntry> {
     Some(RegisterEntry {
         record_key: offer.record_key,
         pin: offer.pin?,
-        replaces: record
-            .identifier(IdentifierKind::ReplacesPin)
-            .and_then(|pin| pin.parse().ok()),
+        replaces: record.identifier(IdentifierKind::ReplacesPin).and_then(|pin| pin.parse().ok()),
         name: offer.name,
         birth: offer.birth,
         cancelled: record.standing == Standing::Ceased,
@@ -212,12 +194,9 @@ pub fn source_key(record: &SourceRecord) -> String {
         return format!("person:{}/{id}", key.source());
     }
     match record.refers_to.as_ref().or(record.act.as_ref()) {
-        Some(act) => format!(
-            "act:{}/{}/{}",
-            act.source,
-            act.act,
-            act.role.as_deref().unwrap_or_else(|| key.role())
-        ),
+        Some(act) => {
+            format!("act:{}/{}/{}", act.source, act.act, act.role.as_deref().unwrap_or_else(|| key.role()))
+        }
         None => format!("record:{key}"),
     }
 }
@@ -225,11 +204,7 @@ pub fn source_key(record: &SourceRecord) -> String {
 /// The number that a record brings to its source key under rule 2, as the anchor of its class.
 pub fn accepted_anchor(offer: &Offer, register: &PinRegister) -> Option<String> {
     let class = register.class(offer.pin.as_ref()?);
-    if register.accepts(offer, &class) {
-        anchor_of(&class)
-    } else {
-        None
-    }
+    if register.accepts(offer, &class) { anchor_of(&class) } else { None }
 }
 
 /// Where a record goes. `stands_for` are the PIN classes accepted on its source key, by whichever record offers it.
@@ -241,11 +216,7 @@ pub fn attach(
 ) -> Attachment {
     let accepted = accepted_anchor(offer, register);
     let contradicted = offer.pin.is_some() && accepted.is_none();
-    let to = |anchor: &str, rule| Attachment {
-        anchor: anchor.to_owned(),
-        rule,
-        contradicted,
-    };
+    let to = |anchor: &str, rule| Attachment { anchor: anchor.to_owned(), rule, contradicted };
     if let Some(anchor) = links.steward {
         return to(anchor, AttachRule::Steward);
     }
@@ -296,13 +267,8 @@ mod tests {
 
     #[test]
     fn rule_2_wants_the_register_to_share_something() {
-        let register = PinRegister::new([entry(
-            "identity/pin/1/holder",
-            A,
-            None,
-            "Lê Văn Hòa",
-            "1990-05-01",
-        )]);
+        let register =
+            PinRegister::new([entry("identity/pin/1/holder", A, None, "Lê Văn Hòa", "1990-05-01")]);
         for (name, birth, goes_by_pin) in [
             ("Lê Văn Hoà", "1991", true),
             ("LE VAN HOA", "", true),
@@ -311,13 +277,7 @@ mod tests {
             ("Trần Thị Mơ", "1990", false),
             ("Trần Thị Mơ", "1990-05-02", false),
         ] {
-            let offer = offer_of(
-                "residence/person/9/resident",
-                Some(A),
-                name,
-                birth,
-                "person:residence/9",
-            );
+            let offer = offer_of("residence/person/9/resident", Some(A), name, birth, "person:residence/9");
             let attachment = attach(&offer, RecordedLinks::default(), &register, &BTreeSet::new());
             assert_eq!(attachment.rule == AttachRule::Pin, goes_by_pin, "{name} {birth}");
             assert_eq!(attachment.contradicted, !goes_by_pin);
@@ -326,23 +286,10 @@ mod tests {
 
     #[test]
     fn a_number_the_register_does_not_know_yet_is_taken() {
-        let offer = offer_of(
-            "residence/person/9/resident",
-            Some(B),
-            "Trần Thị Mơ",
-            "1990",
-            "person:residence/9",
-        );
-        let attachment = attach(
-            &offer,
-            RecordedLinks::default(),
-            &PinRegister::default(),
-            &BTreeSet::new(),
-        );
-        assert_eq!(
-            (attachment.anchor.as_str(), attachment.rule),
-            ("pin:001190000002", AttachRule::Pin)
-        );
+        let offer =
+            offer_of("residence/person/9/resident", Some(B), "Trần Thị Mơ", "1990", "person:residence/9");
+        let attachment = attach(&offer, RecordedLinks::default(), &PinRegister::default(), &BTreeSet::new());
+        assert_eq!((attachment.anchor.as_str(), attachment.rule), ("pin:001190000002", AttachRule::Pin));
     }
 
     #[test]
@@ -367,33 +314,16 @@ mod tests {
 
     #[test]
     fn one_class_on_a_source_key_draws_the_others_two_do_not() {
-        let offer = offer_of(
-            "civil_status/birth/5/child",
-            None,
-            "Lê Na",
-            "2024-02-03",
-            "act:civil_status/x/child",
-        );
+        let offer =
+            offer_of("civil_status/birth/5/child", None, "Lê Na", "2024-02-03", "act:civil_status/x/child");
         let register = PinRegister::default();
         let one: BTreeSet<_> = ["pin:001124000001".to_owned()].into();
         let two: BTreeSet<_> = ["pin:001124000001".to_owned(), "pin:001124000002".to_owned()].into();
-        assert_eq!(
-            attach(&offer, RecordedLinks::default(), &register, &one).rule,
-            AttachRule::SourceKey
-        );
-        assert_eq!(
-            attach(&offer, RecordedLinks::default(), &register, &two).rule,
-            AttachRule::Provisional
-        );
-        let links = RecordedLinks {
-            steward: None,
-            scored: Some("pin:001124000009"),
-        };
+        assert_eq!(attach(&offer, RecordedLinks::default(), &register, &one).rule, AttachRule::SourceKey);
+        assert_eq!(attach(&offer, RecordedLinks::default(), &register, &two).rule, AttachRule::Provisional);
+        let links = RecordedLinks { steward: None, scored: Some("pin:001124000009") };
         assert_eq!(attach(&offer, links, &register, &two).rule, AttachRule::Scored);
-        let links = RecordedLinks {
-            steward: Some("pin:001124000008"),
-            scored: None,
-        };
+        let links = RecordedLinks { steward: Some("pin:001124000008"), scored: None };
         assert_eq!(attach(&offer, links, &register, &one).anchor, "pin:001124000008");
     }
 }

@@ -66,20 +66,13 @@ impl FingerprintKey {
             return String::new();
         };
         mac.update(bytes);
-        mac.finalize()
-            .into_bytes()
-            .iter()
-            .take(16)
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        hex(mac.finalize().into_bytes().iter().take(FINGERPRINT_BYTES))
     }
 
     /// Keyed hash over sorted (record key, value): new when any of them is new.
     pub fn claims<'a>(&self, claims: impl IntoIterator<Item = (&'a RecordKey, &'a FieldValue)>) -> String {
-        let mut sorted: Vec<_> = claims
-            .into_iter()
-            .map(|(key, value)| (key, canonical_json(value)))
-            .collect();
+        let mut sorted: Vec<_> =
+            claims.into_iter().map(|(key, value)| (key, canonical_json(value))).collect();
         sorted.sort();
         let mut hash = PartHasher::new();
         for (key, value) in sorted {
@@ -88,6 +81,17 @@ impl FingerprintKey {
         }
         self.hex(&hash.finish())
     }
+}
+
+/// 128 bits tell all values of a registry apart.
+const FINGERPRINT_BYTES: usize = 16;
+
+fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    use std::fmt::Write as _;
+    bytes.fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a String cannot fail");
+        text
+    })
 }
 
 /// An open question found by merging or attaching. Unique per (subject, kind, field).

@@ -73,11 +73,9 @@ impl TryFrom<String> for Authority {
     type Error = String;
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match *text.split('/').collect::<Vec<_>>() {
-            [source, entity, role] if ![source, entity, role].contains(&"") => Ok(Self {
-                source: source.to_owned(),
-                entity: entity.to_owned(),
-                role: role.to_owned(),
-            }),
+            [source, entity, role] if ![source, entity, role].contains(&"") => {
+                Ok(Self { source: source.to_owned(), entity: entity.to_owned(), role: role.to_owned() })
+            }
             _ => Err(format!("authority '{text}' is not source/entity/role")),
         }
     }
@@ -138,9 +136,7 @@ pub struct FieldDefinition {
 impl FieldDefinition {
     /// The rank of a record's authority over this item, 0 the highest; none if it has none.
     pub fn rank(&self, source: &str, entity: &str, role: &str) -> Option<usize> {
-        self.authority
-            .iter()
-            .position(|rank| rank.0.iter().any(|a| a.covers(source, entity, role)))
+        self.authority.iter().position(|rank| rank.0.iter().any(|a| a.covers(source, entity, role)))
     }
 
     /// Names under which agreements may ask for it: the item itself for scalars and lists, each part of a structure.
@@ -204,14 +200,7 @@ impl FieldCatalogue {
                 faults.push(CatalogueError::Twice(name));
             }
         }
-        if faults.is_empty() {
-            Ok(Self {
-                version: file.version,
-                fields,
-            })
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(Self { version: file.version, fields }) } else { Err(faults) }
     }
 
     /// The item of that name.
@@ -226,8 +215,6 @@ impl FieldCatalogue {
 
     /// Whether a record of this kind may state any item at all.
     pub fn claims_anything(&self, source: &str, entity: &str, role: &str) -> bool {
-        self.fields
-            .values()
-            .any(|f| f.rank(source, entity, role).is_some())
+        self.fields.values().any(|f| f.rank(source, entity, role).is_some())
     }
 }

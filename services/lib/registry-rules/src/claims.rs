@@ -62,19 +62,13 @@ impl<'a> Claims<'a> {
                 claims.standing.push(Claim { record, value, rank });
             }
         }
-        claims
-            .standing
-            .sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        claims.standing.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         claims
     }
 
     /// A claim counts from its first legal day on, and if the item changes in life, to its last.
     fn in_time(&mut self, field: &FieldDefinition, record: &SourceRecord, today: NaiveDate) -> bool {
-        if let Some(from) = record
-            .valid_from
-            .and_then(PartialDate::full)
-            .filter(|from| *from > today)
-        {
+        if let Some(from) = record.valid_from.and_then(PartialDate::full).filter(|from| *from > today) {
             self.next = earlier(self.next, Some(from));
             return false;
         }
@@ -116,16 +110,12 @@ pub(crate) fn compatible(comparison: Comparison, left: &FieldValue, right: &Fiel
     }
     match comparison {
         Comparison::Exact => false,
-        Comparison::Name => both(left, right, "full", |a, b| {
-            compare_names(a, b) != NameLevel::Different
-        }),
+        Comparison::Name => both(left, right, "full", |a, b| compare_names(a, b) != NameLevel::Different),
         Comparison::Date => {
             let part = if left.text().is_some() { "" } else { "date" };
-            both(left, right, part, |a, b| {
-                match (a.parse::<PartialDate>(), b.parse::<PartialDate>()) {
-                    (Ok(a), Ok(b)) => a.compatible(b),
-                    _ => false,
-                }
+            both(left, right, part, |a, b| match (a.parse::<PartialDate>(), b.parse::<PartialDate>()) {
+                (Ok(a), Ok(b)) => a.compatible(b),
+                _ => false,
             })
         }
         Comparison::Text => both(left, right, "", |a, b| unaccented(a) == unaccented(b)),
@@ -134,9 +124,7 @@ pub(crate) fn compatible(comparison: Comparison, left: &FieldValue, right: &Fiel
 }
 
 fn both(left: &FieldValue, right: &FieldValue, part: &str, same: impl Fn(&str, &str) -> bool) -> bool {
-    left.part(part)
-        .zip(right.part(part))
-        .is_some_and(|(a, b)| same(a, b))
+    left.part(part).zip(right.part(part)).is_some_and(|(a, b)| same(a, b))
 }
 
 /// Parts that both sides have must agree; codes of different lists (old and new provinces) say nothing against it.
@@ -144,10 +132,10 @@ fn addresses_compatible(left: &FieldValue, right: &FieldValue) -> bool {
     let (FieldValue::Parts(a), FieldValue::Parts(b)) = (left, right) else {
         return false;
     };
-    a.iter()
-        .filter_map(|(name, x)| b.get(name).map(|y| (x, y)))
-        .all(|(x, y)| match (x.split_once(':'), y.split_once(':')) {
+    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (x, y))).all(|(x, y)| {
+        match (x.split_once(':'), y.split_once(':')) {
             (Some((list, _)), Some((other, _))) if list != other => true,
             _ => unaccented(x) == unaccented(y),
-        })
+        }
+    })
 }

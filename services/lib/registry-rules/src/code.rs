@@ -72,11 +72,7 @@ impl CodeLists {
                 }
             }
         }
-        if faults.is_empty() {
-            Ok(Self(lists))
-        } else {
-            Err(faults)
-        }
+        if faults.is_empty() { Ok(Self(lists)) } else { Err(faults) }
     }
 
     /// The list of that name.
@@ -102,14 +98,13 @@ impl CodeList {
 
     fn dead_ends(&self) -> impl Iterator<Item = CodeListError> {
         self.from.iter().flat_map(move |(numbering, codes)| {
-            codes
-                .values()
-                .filter(|code| !self.codes.contains_key(*code))
-                .map(move |code| CodeListError::DeadEnd {
+            codes.values().filter(|code| !self.codes.contains_key(*code)).map(move |code| {
+                CodeListError::DeadEnd {
                     list: self.list.clone(),
                     numbering: numbering.clone(),
                     code: code.clone(),
-                })
+                }
+            })
         })
     }
 }

@@ -17,7 +17,7 @@ pub struct Considered {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// Id given by the console.
-    pub decision_id: String,
+    pub id: String,
     /// The field decided about.
     pub field: FieldName,
     /// The record whose value stands.
@@ -52,10 +52,7 @@ impl Decision {
         let need = |name: &'static str| text(name).ok_or(DecisionError(name));
         let parse_key = |text: &str| RecordKey::try_from(text.to_owned()).map_err(|_| DecisionError("takes"));
         Ok(Some(Self {
-            decision_id: record
-                .identifier(IdentifierKind::SourcePerson)
-                .ok_or(DecisionError("id"))?
-                .to_owned(),
+            id: record.identifier(IdentifierKind::SourcePerson).ok_or(DecisionError("id"))?.to_owned(),
             field: need("field")?.parse().map_err(|_| DecisionError("field"))?,
             takes: parse_key(need("takes")?)?,
             considered: serde_json::from_str(need("considered")?).map_err(|_| DecisionError("considered"))?,
@@ -67,9 +64,7 @@ impl Decision {
     /// Whether the steward had seen this record state this value.
     pub fn saw(&self, record_key: &RecordKey, value: &FieldValue, key: &crate::FingerprintKey) -> bool {
         let hash = key.value(value);
-        self.considered
-            .iter()
-            .any(|seen| seen.record_key == *record_key && seen.value_hash == hash)
+        self.considered.iter().any(|seen| seen.record_key == *record_key && seen.value_hash == hash)
     }
 }
 
@@ -77,8 +72,8 @@ impl Decision {
 pub(crate) fn in_force<'a>(decisions: &'a [Decision], field: &FieldName) -> Option<&'a Decision> {
     decisions
         .iter()
-        .filter(|d| d.field == *field && !is_reversed(decisions, &d.decision_id, decisions.len()))
-        .max_by_key(|d| (d.decided_at, &d.decision_id))
+        .filter(|d| d.field == *field && !is_reversed(decisions, &d.id, decisions.len()))
+        .max_by_key(|d| (d.decided_at, &d.id))
 }
 
 /// A reversal may itself be reversed; the depth is bounded by the number of decisions.
@@ -86,5 +81,5 @@ fn is_reversed(decisions: &[Decision], id: &str, depth: usize) -> bool {
     depth > 0
         && decisions
             .iter()
-            .any(|d| d.reverses.as_deref() == Some(id) && !is_reversed(decisions, &d.decision_id, depth - 1))
+            .any(|d| d.reverses.as_deref() == Some(id) && !is_reversed(decisions, &d.id, depth - 1))
 }

@@ -67,17 +67,20 @@ impl TieKind {
             Self::Household => "household",
         }
     }
+
+    /// Whether records of this kind tie persons at all; the groups of all others need not be kept.
+    pub fn possible(record: &RecordKey) -> bool {
+        matches!(
+            (record.source(), record.entity()),
+            ("civil_status", "birth" | "marriage") | ("residence", "permanent")
+        )
+    }
 }
 
 impl Tie {
     /// What ties the two, if it is something the registry holds.
     pub fn kind(&self) -> Option<TieKind> {
-        match (
-            self.own.source(),
-            self.own.entity(),
-            self.own.role(),
-            self.other.role(),
-        ) {
+        match (self.own.source(), self.own.entity(), self.own.role(), self.other.role()) {
             ("civil_status", "birth", "child", "mother") => Some(TieKind::Mother),
             ("civil_status", "birth", "child", "father") => Some(TieKind::Father),
             ("civil_status", "birth", "mother" | "father", "child") => Some(TieKind::Child),

@@ -38,8 +38,7 @@ impl TryFrom<String> for FieldName {
         let (space, item) = text.split_once('.').unwrap_or((HOME, &text));
         let good = |s: &str| {
             s.starts_with(|c: char| c.is_ascii_lowercase())
-                && s.bytes()
-                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+                && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         };
         if good(space) && good(item) {
             Ok(Self(format!("{space}.{item}")))
@@ -79,7 +78,7 @@ pub enum FieldValue {
     /// A structure of named parts: a name, an address, a card.
     Parts(BTreeMap<String, String>),
     /// Several of them, in canonical order.
-    List(Vec<FieldValue>),
+    List(Vec<Self>),
 }
 
 /// Values are personal: only their shape is shown (design, invariant 7).
@@ -97,11 +96,7 @@ impl FieldValue {
     /// A structure from its parts; empty parts are left out.
     pub fn parts<'a>(parts: impl IntoIterator<Item = (&'a str, String)>) -> Self {
         Self::Parts(
-            parts
-                .into_iter()
-                .filter(|(_, v)| !v.is_empty())
-                .map(|(k, v)| (k.to_owned(), v))
-                .collect(),
+            parts.into_iter().filter(|(_, v)| !v.is_empty()).map(|(k, v)| (k.to_owned(), v)).collect(),
         )
     }
 

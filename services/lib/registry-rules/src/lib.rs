@@ -8,6 +8,8 @@
 //! - every field of a golden record names the record and the rule it stands by;
 //! - a release holds nothing but fields its agreement names.
 
+mod agreement;
+mod agreement_reader;
 mod attach;
 mod canonical;
 mod case;
@@ -17,16 +19,24 @@ mod code;
 mod decision;
 mod facts;
 mod field;
+mod guard;
 mod identifier;
+mod ledger;
 mod merge;
 mod name;
 mod partial_date;
 mod person;
+mod population;
 mod record_key;
+mod reference;
+mod release;
 mod source_record;
 mod state_hash;
 mod version;
 
+pub use agreement::{
+    Agreement, AgreementError, AgreementState, Column, ColumnContent, Environment, Mode, Title, Visibility,
+};
 pub use attach::{
     AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
     anchor_of, attach, offer, register_entry, source_key,
@@ -41,7 +51,9 @@ pub use code::{CodeList, CodeListError, CodeLists};
 pub use decision::{Considered, Decision, DecisionError};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
+pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
+pub use ledger::{LedgerEntry, LedgerEvent, payload_hash};
 pub use merge::{MergeInput, MergeOutcome, facts, merge};
 pub use name::{NameLevel, compare_names, normalise_text, unaccented};
 pub use partial_date::{PartialDate, PartialDateError};
@@ -49,7 +61,10 @@ pub use person::{
     Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,
     PinState, StandingField,
 };
+pub use population::{Condition, ConditionKind, Coverage, Population};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
+pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
+pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use source_record::{ActReference, SourceRecord, Standing};
 pub use state_hash::{StateHash, person_hash};
 pub use version::Version;

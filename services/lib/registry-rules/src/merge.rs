@@ -83,11 +83,8 @@ pub fn merge(input: &MergeInput<'_>) -> MergeOutcome {
 /// What others may hear of the person: from own records and decisions only, whatever `ties` the input holds.
 pub fn facts(input: &MergeInput<'_>) -> PersonFacts {
     let own = Own::of(input);
-    let text = |name: &str, part: &str| {
-        own.field(name)
-            .and_then(|f| f.value.part(part))
-            .map(ToOwned::to_owned)
-    };
+    let text =
+        |name: &str, part: &str| own.field(name).and_then(|f| f.value.part(part)).map(ToOwned::to_owned);
     PersonFacts {
         person_id: input.person_id,
         name: text("npd.birth_name", "full").or_else(|| name_by_evidence(input.records)),
@@ -113,15 +110,8 @@ fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
 }
 
 fn cmnd9(records: &[SourceRecord]) -> Vec<String> {
-    let numbers = records
-        .iter()
-        .filter(|r| r.standing.counts())
-        .flat_map(|r| &r.identifiers);
-    sorted(
-        numbers
-            .filter(|i| i.kind == IdentifierKind::Cmnd9)
-            .map(|i| i.value.clone()),
-    )
+    let numbers = records.iter().filter(|r| r.standing.counts()).flat_map(|r| &r.identifiers);
+    sorted(numbers.filter(|i| i.kind == IdentifierKind::Cmnd9).map(|i| i.value.clone()))
 }
 
 /// What follows from the person's own records and decisions.
@@ -162,10 +152,7 @@ impl Own {
     }
 
     fn field(&self, name: &str) -> Option<&StandingField> {
-        self.fields
-            .iter()
-            .find(|(field, _)| field.as_str() == name)
-            .map(|(_, standing)| standing)
+        self.fields.iter().find(|(field, _)| field.as_str() == name).map(|(_, standing)| standing)
     }
 
     fn one(&mut self, field: &FieldDefinition, records: &[&SourceRecord], input: &MergeInput<'_>) {
@@ -174,9 +161,7 @@ impl Own {
         let decision = in_force(input.decisions, &field.name);
         let decided =
             decision.and_then(|d| decided_claim(d, &claims.standing, input.key).map(|claim| (d, claim)));
-        let Some(winner) = decided
-            .map(|(_, claim)| claim)
-            .or_else(|| claims.standing.first().copied())
+        let Some(winner) = decided.map(|(_, claim)| claim).or_else(|| claims.standing.first().copied())
         else {
             return;
         };
@@ -194,10 +179,7 @@ impl Own {
         if open {
             self.cases.push(conflict(field, winner, &against, input));
         }
-        let rule = decided.map_or_else(
-            || winner.rule(field),
-            |(d, _)| format!("decision/{}", d.decision_id),
-        );
+        let rule = decided.map_or_else(|| winner.rule(field), |(d, _)| format!("decision/{}", d.id));
         let standing = StandingField {
             value: winner.value.clone(),
             state,
@@ -219,10 +201,8 @@ impl Own {
             let numbers = cmnd9(input.records).into_iter().map(FieldValue::Text).collect();
             self.list(field, numbers, "collected");
         } else if field.name.as_str() == "npd.pin"
-            && let Some(pin) = self
-                .pins
-                .iter()
-                .max_by_key(|p| (std::cmp::Reverse(p.state), issue_order(input, &p.value)))
+            && let Some(pin) =
+                self.pins.iter().max_by_key(|p| (std::cmp::Reverse(p.state), issue_order(input, &p.value)))
         {
             let state = if pin.state == PinStanding::Current {
                 FieldState::SoleSource
@@ -260,30 +240,20 @@ impl Own {
 
     /// The death of the spouse changes the marital status without any act of the widowed person.
     fn widow(&mut self) {
-        if let Some(field) = self
-            .fields
-            .iter_mut()
-            .find(|(name, _)| name.as_str() == "npd.marital_status")
-        {
+        if let Some(field) = self.fields.iter_mut().find(|(name, _)| name.as_str() == "npd.marital_status") {
             field.1.value = FieldValue::Text(WIDOWED.to_owned());
-            field.1.rule = "npd.marital_status/spouse_died".to_owned();
+            "npd.marital_status/spouse_died".clone_into(&mut field.1.rule);
         }
     }
 
     fn lifecycle(&self) -> Lifecycle {
-        if self.field("npd.death_or_missing").is_some() {
-            Lifecycle::Deceased
-        } else {
-            Lifecycle::Active
-        }
+        if self.field("npd.death_or_missing").is_some() { Lifecycle::Deceased } else { Lifecycle::Active }
     }
 
     fn countable(&self, input: &MergeInput<'_>) -> bool {
         let claims = input.records.iter().filter(|r| r.standing.counts()).any(|r| {
             let key = &r.record_key;
-            input
-                .catalogue
-                .claims_anything(key.source(), key.entity(), key.role())
+            input.catalogue.claims_anything(key.source(), key.entity(), key.role())
         });
         claims && (self.pins.is_empty() || self.pins.iter().any(|p| p.state != PinStanding::Unknown))
     }
@@ -330,31 +300,21 @@ fn conflict(
 fn pins(input: &MergeInput<'_>) -> Vec<PinState> {
     let mut pins: BTreeMap<String, PinStanding> = BTreeMap::new();
     for entry in input.register {
-        let state = if entry.cancelled {
-            PinStanding::Cancelled
-        } else {
-            PinStanding::Current
-        };
+        let state = if entry.cancelled { PinStanding::Cancelled } else { PinStanding::Current };
         let known = pins.entry(entry.pin.as_str().to_owned()).or_insert(state);
         *known = (*known).min(state);
         if let Some(old) = &entry.replaces {
-            pins.entry(old.as_str().to_owned())
-                .or_insert(PinStanding::Cancelled);
+            pins.entry(old.as_str().to_owned()).or_insert(PinStanding::Cancelled);
         }
     }
     // Without a register entry a number stands for the person only if no entry speaks against it: it was accepted.
     if input.register.is_empty() {
-        let carried = input
-            .records
-            .iter()
-            .filter_map(|r| r.identifier(IdentifierKind::Pin));
+        let carried = input.records.iter().filter_map(|r| r.identifier(IdentifierKind::Pin));
         for pin in carried.filter(|pin| pin.parse::<crate::Pin>().is_ok()) {
             pins.entry(pin.to_owned()).or_insert(PinStanding::Unknown);
         }
     }
-    pins.into_iter()
-        .map(|(value, state)| PinState { value, state })
-        .collect()
+    pins.into_iter().map(|(value, state)| PinState { value, state }).collect()
 }
 
 /// Of several numbers in force the one issued last stands (legal date, then digits).
@@ -393,17 +353,12 @@ fn relatives<'a>(ties: &'a [Tie], marriage: Option<&crate::RecordKey>) -> Relati
             Some(TieKind::Spouse | TieKind::Household) | None => {}
         }
     }
-    Relatives {
-        elements: elements.into_iter().collect(),
-        spouse,
-    }
+    Relatives { elements: elements.into_iter().collect(), spouse }
 }
 
 /// The living members of the household that the person is registered in.
 fn household(ties: &[Tie]) -> Vec<FieldValue> {
-    let members = ties
-        .iter()
-        .filter(|tie| tie.kind() == Some(TieKind::Household) && tie.facts.alive);
+    let members = ties.iter().filter(|tie| tie.kind() == Some(TieKind::Household) && tie.facts.alive);
     sorted(members.map(|tie| tie.element(tie.relation_to_head.as_deref().unwrap_or(""))))
 }
 

@@ -28,10 +28,7 @@ fn record(key: &str, fields: &[(&str, FieldValue)]) -> SourceRecord {
         recorded_at: Some(Utc.with_ymd_and_hms(2024, 1, 1, 0, 0, 0).unwrap()),
         identifiers: Vec::new(),
         relation_group: None,
-        fields: fields
-            .iter()
-            .map(|(name, value)| (name.parse().unwrap(), value.clone()))
-            .collect(),
+        fields: fields.iter().map(|(name, value)| (name.parse().unwrap(), value.clone())).collect(),
         mapping_version: 1,
     }
 }
@@ -57,12 +54,7 @@ struct Case {
 
 impl Case {
     fn of(records: Vec<SourceRecord>) -> Self {
-        Self {
-            records,
-            ties: Vec::new(),
-            decisions: Vec::new(),
-            today: day("2026-01-01"),
-        }
+        Self { records, ties: Vec::new(), decisions: Vec::new(), today: day("2026-01-01") }
     }
 
     fn merge(&self) -> MergeOutcome {
@@ -97,35 +89,17 @@ fn the_first_in_authority_stands_and_a_difference_opens_a_case() {
     ])
     .merge();
     let field = standing(&outcome, "date_of_birth");
-    assert_eq!(
-        (field.value.text(), field.state),
-        (Some("1990-05-01"), FieldState::Disputed)
-    );
+    assert_eq!((field.value.text(), field.state), (Some("1990-05-01"), FieldState::Disputed));
     assert_eq!(field.rule, "npd.date_of_birth/1");
     assert_eq!(outcome.cases.len(), 1);
-    assert_eq!(
-        (outcome.cases[0].kind, outcome.cases[0].severity),
-        (CaseKind::FieldConflict, 5)
-    );
+    assert_eq!((outcome.cases[0].kind, outcome.cases[0].severity), (CaseKind::FieldConflict, 5));
 }
 
 #[test]
 fn a_year_or_a_tone_mark_is_no_conflict() {
     let outcome = Case::of(vec![
-        record(
-            BIRTH,
-            &[
-                ("date_of_birth", text("1954")),
-                ("birth_name", full_name("Lê Hòa")),
-            ],
-        ),
-        record(
-            PERSON,
-            &[
-                ("date_of_birth", text("1954-03-17")),
-                ("birth_name", full_name("LE HOA")),
-            ],
-        ),
+        record(BIRTH, &[("date_of_birth", text("1954")), ("birth_name", full_name("Lê Hòa"))]),
+        record(PERSON, &[("date_of_birth", text("1954-03-17")), ("birth_name", full_name("LE HOA"))]),
     ])
     .merge();
     assert_eq!(standing(&outcome, "date_of_birth").state, FieldState::Agreed);
@@ -135,28 +109,19 @@ fn a_year_or_a_tone_mark_is_no_conflict() {
 
 #[test]
 fn a_correction_stands_over_the_birth_and_an_annulled_one_does_not() {
-    let mut change = record(
-        "civil_status/change/4/subject",
-        &[("birth_name", full_name("Lê Na"))],
-    );
+    let mut change = record("civil_status/change/4/subject", &[("birth_name", full_name("Lê Na"))]);
     change.standing = Standing::Corrected;
     let birth = record(BIRTH, &[("birth_name", full_name("Lê Nga"))]);
     let outcome = Case::of(vec![birth.clone(), change.clone()]).merge();
     assert_eq!(standing(&outcome, "birth_name").value, full_name("Lê Na"));
     assert_eq!(standing(&outcome, "birth_name").state, FieldState::SoleSource);
     change.standing = Standing::Annulled;
-    assert_eq!(
-        standing(&Case::of(vec![birth, change]).merge(), "birth_name").value,
-        full_name("Lê Nga")
-    );
+    assert_eq!(standing(&Case::of(vec![birth, change]).merge(), "birth_name").value, full_name("Lê Nga"));
 }
 
 #[test]
 fn a_temporary_residence_ends_by_the_calendar() {
-    let mut stay = record(
-        "residence/temporary/3/resident",
-        &[("temporary_residence", full_name("x"))],
-    );
+    let mut stay = record("residence/temporary/3/resident", &[("temporary_residence", full_name("x"))]);
     stay.valid_from = "2025-01-10".parse().ok();
     stay.valid_to = "2026-01-09".parse().ok();
     let mut case = Case::of(vec![stay]);
@@ -168,11 +133,7 @@ fn a_temporary_residence_ends_by_the_calendar() {
     ] {
         case.today = day(today);
         let outcome = case.merge();
-        assert_eq!(
-            outcome.image.value("temporary_residence").is_some(),
-            stands,
-            "{today}"
-        );
+        assert_eq!(outcome.image.value("temporary_residence").is_some(), stands, "{today}");
         assert_eq!(outcome.next_date, next.map(day), "{today}");
     }
 }
@@ -203,32 +164,23 @@ fn the_latest_marriage_or_divorce_stands_and_a_dead_spouse_widows() {
     assert_eq!(outcome.image.value("relatives"), None);
     case.ties[0].facts.alive = true;
     assert!(matches!(case.merge().image.value("relatives"), Some(FieldValue::List(l)) if l.len() == 1));
-    let mut divorce = record(
-        "civil_status/divorce/8/wife",
-        &[("marital_status", text("marital_status:3"))],
-    );
+    let mut divorce = record("civil_status/divorce/8/wife", &[("marital_status", text("marital_status:3"))]);
     divorce.valid_from = "2015-01-01".parse().ok();
     case.records.push(divorce);
     let outcome = case.merge();
-    assert_eq!(
-        outcome.image.value("marital_status"),
-        Some(&text("marital_status:3"))
-    );
+    assert_eq!(outcome.image.value("marital_status"), Some(&text("marital_status:3")));
     assert_eq!(outcome.image.value("relatives"), None);
 }
 
 #[test]
 fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value() {
-    let (a, b) = (
-        record(BIRTH, &[("sex", text("sex:1"))]),
-        record(PERSON, &[("sex", text("sex:2"))]),
-    );
+    let (a, b) = (record(BIRTH, &[("sex", text("sex:1"))]), record(PERSON, &[("sex", text("sex:2"))]));
     let seen = |r: &SourceRecord, v: &str| Considered {
         record_key: r.record_key.clone(),
         value_hash: key().value(&text(v)),
     };
     let decision = Decision {
-        decision_id: "d1".to_owned(),
+        id: "d1".to_owned(),
         field: "sex".parse().unwrap(),
         takes: b.record_key.clone(),
         considered: vec![seen(&a, "sex:1"), seen(&b, "sex:2")],
@@ -239,24 +191,16 @@ fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value()
     case.decisions = vec![decision.clone()];
     let outcome = case.merge();
     assert_eq!(
-        (
-            standing(&outcome, "sex").value.text(),
-            standing(&outcome, "sex").state
-        ),
+        (standing(&outcome, "sex").value.text(), standing(&outcome, "sex").state),
         (Some("sex:2"), FieldState::Decided)
     );
     assert_eq!(standing(&outcome, "sex").rule, "decision/d1");
     assert!(outcome.cases.is_empty());
 
-    case.records[0]
-        .fields
-        .insert("sex".parse().unwrap(), text("sex:0"));
+    case.records[0].fields.insert("sex".parse().unwrap(), text("sex:0"));
     let outcome = case.merge();
     assert_eq!(
-        (
-            standing(&outcome, "sex").value.text(),
-            standing(&outcome, "sex").state
-        ),
+        (standing(&outcome, "sex").value.text(), standing(&outcome, "sex").state),
         (Some("sex:2"), FieldState::Disputed)
     );
     assert_eq!(outcome.cases.len(), 1);
@@ -270,56 +214,37 @@ fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value()
 
     case.records[1] = b;
     case.decisions.push(Decision {
-        decision_id: "d2".to_owned(),
+        id: "d2".to_owned(),
         reverses: Some("d1".to_owned()),
         field: "email".parse().unwrap(),
         ..decision
     });
-    assert_eq!(
-        standing(&case.merge(), "sex").state,
-        FieldState::Disputed,
-        "a reversal reopens"
-    );
+    assert_eq!(standing(&case.merge(), "sex").state, FieldState::Disputed, "a reversal reopens");
 }
 
 #[test]
 fn numbers_of_the_register_and_unknown_ones() {
     let carry = |key: &str, pin: &str| {
         let mut r = record(key, &[("sex", text("sex:1"))]);
-        r.identifiers.push(crate::Identifier {
-            kind: IdentifierKind::Pin,
-            value: pin.to_owned(),
-        });
+        r.identifiers.push(crate::Identifier { kind: IdentifierKind::Pin, value: pin.to_owned() });
         r
     };
     let outcome = Case::of(vec![carry(PERSON, "001090000001")]).merge();
-    assert!(
-        !outcome.image.countable,
-        "the register does not know the only number"
-    );
+    assert!(!outcome.image.countable, "the register does not know the only number");
     assert_eq!(outcome.image.pins[0].state, PinStanding::Unknown);
-    let outcome = Case::of(vec![
-        carry(PERSON, "001090000001"),
-        carry("identity/pin/1/holder", "001090000001"),
-    ])
-    .merge();
+    let outcome =
+        Case::of(vec![carry(PERSON, "001090000001"), carry("identity/pin/1/holder", "001090000001")]).merge();
     assert!(outcome.image.countable);
     assert_eq!(outcome.image.value("pin"), Some(&text("001090000001")));
     assert!(
-        Case::of(vec![record(BIRTH, &[("sex", text("sex:1"))])])
-            .merge()
-            .image
-            .countable,
+        Case::of(vec![record(BIRTH, &[("sex", text("sex:1"))])]).merge().image.countable,
         "a newborn has none yet"
     );
     assert!(
-        !Case::of(vec![record(
-            "civil_status/birth/1/mother",
-            &[("sex", text("sex:2"))]
-        )])
-        .merge()
-        .image
-        .countable
+        !Case::of(vec![record("civil_status/birth/1/mother", &[("sex", text("sex:2"))])])
+            .merge()
+            .image
+            .countable
     );
 }
 
@@ -334,39 +259,19 @@ fn any_record() -> impl Strategy<Value = SourceRecord> {
         "civil_status/death/6/deceased",
     ]);
     let standing = prop::sample::select(Standing::ALL.to_vec());
-    let from = prop::option::of(prop::sample::select(vec![
-        "2020",
-        "2021-05",
-        "2022-01-03",
-        "2027-01-01",
-    ]));
+    let from = prop::option::of(prop::sample::select(vec!["2020", "2021-05", "2022-01-03", "2027-01-01"]));
     let birth = prop::option::of(prop::sample::select(vec!["1990", "1990-01-01", "1991-02-03"]));
-    let name = prop::option::of(prop::sample::select(vec![
-        "Lê Hòa",
-        "Lê Hoà",
-        "LE HOA",
-        "Trần Mơ",
-    ]));
+    let name = prop::option::of(prop::sample::select(vec!["Lê Hòa", "Lê Hoà", "LE HOA", "Trần Mơ"]));
     (keys, standing, from, birth, name, 0_u32..9).prop_map(|(key, standing, from, birth, name, n)| {
         let mut fields = Vec::new();
         fields.extend(birth.map(|b| ("date_of_birth", text(b))));
         fields.extend(name.map(|n| ("birth_name", full_name(n))));
-        fields.push((
-            "temporary_residence",
-            FieldValue::parts([("detail", n.to_string())]),
-        ));
-        fields.push((
-            "death_or_missing",
-            FieldValue::parts([("date", "2025-01-01".to_owned())]),
-        ));
+        fields.push(("temporary_residence", FieldValue::parts([("detail", n.to_string())])));
+        fields.push(("death_or_missing", FieldValue::parts([("date", "2025-01-01".to_owned())])));
         let mut record = record(key, &fields);
         record.standing = standing;
         record.valid_from = from.and_then(|f| f.parse().ok());
-        record.version = Version {
-            epoch: n,
-            position: 0,
-            ordinal: 0,
-        };
+        record.version = Version { epoch: n, position: 0, ordinal: 0 };
         record
     })
 }

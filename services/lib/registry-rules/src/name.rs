@@ -34,9 +34,9 @@ pub fn normalise_text(text: &str) -> String {
             out.push(' ');
         }
         if plain {
-            out.push_str(word)
+            out.push_str(word);
         } else {
-            out.extend(word.chars().map(look_alike).nfc())
+            out.extend(word.chars().map(look_alike).nfc());
         }
     }
     out
@@ -72,9 +72,9 @@ fn tone_key(text: &str) -> String {
         let mut tone = None;
         for c in syllable.nfd() {
             if TONES.contains(&c) {
-                tone = Some(c)
+                tone = Some(c);
             } else {
-                key.push(c)
+                key.push(c);
             }
         }
         key.extend(tone);
@@ -114,10 +114,7 @@ mod tests {
 
     #[test]
     fn kept_form() {
-        assert_eq!(
-            normalise_text(" \u{D0}ặng \u{a0} Thi\u{323}  Ánh "),
-            "Đặng Thị Ánh"
-        );
+        assert_eq!(normalise_text(" \u{D0}ặng \u{a0} Thi\u{323}  Ánh "), "Đặng Thị Ánh");
         assert_eq!(normalise_text("H'Hen Niê"), "H'Hen Niê");
     }
 

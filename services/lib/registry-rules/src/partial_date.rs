@@ -28,11 +28,7 @@ pub enum PartialDateError {
 impl PartialDate {
     /// A date known to the year only.
     pub const fn year_only(year: u16) -> Self {
-        Self {
-            year,
-            month: None,
-            day: None,
-        }
+        Self { year, month: None, day: None }
     }
 
     /// The year.
@@ -66,11 +62,7 @@ impl PartialDate {
 impl From<NaiveDate> for PartialDate {
     fn from(day: NaiveDate) -> Self {
         let part = |n: u32| u8::try_from(n).ok();
-        Self {
-            year: u16::try_from(day.year()).unwrap_or(0),
-            month: part(day.month()),
-            day: part(day.day()),
-        }
+        Self { year: u16::try_from(day.year()).unwrap_or(0), month: part(day.month()), day: part(day.day()) }
     }
 }
 
@@ -92,21 +84,13 @@ impl std::str::FromStr for PartialDate {
             return Err(PartialDateError::Form);
         }
         if year == 0
-            || NaiveDate::from_ymd_opt(
-                i32::from(year),
-                month.unwrap_or(1).into(),
-                day.unwrap_or(1).into(),
-            )
-            .is_none()
+            || NaiveDate::from_ymd_opt(i32::from(year), month.unwrap_or(1).into(), day.unwrap_or(1).into())
+                .is_none()
         {
             return Err(PartialDateError::Calendar);
         }
         let part = |n: Option<u16>| n.and_then(|n| u8::try_from(n).ok());
-        Ok(Self {
-            year,
-            month: part(month),
-            day: part(day),
-        })
+        Ok(Self { year, month: part(month), day: part(day) })
     }
 }
 
@@ -165,9 +149,6 @@ mod tests {
         assert!(year.compatible(day) && year != day);
         assert!(!day.compatible("1954-01-02".parse().unwrap()));
         assert_eq!(year.latest().to_string(), "1954-12-31");
-        assert_eq!(
-            "2024-02".parse::<PartialDate>().unwrap().latest().to_string(),
-            "2024-02-29"
-        );
+        assert_eq!("2024-02".parse::<PartialDate>().unwrap().latest().to_string(), "2024-02-29");
     }
 }

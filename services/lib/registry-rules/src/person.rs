@@ -53,13 +53,8 @@ pub enum FieldState {
 
 impl FieldState {
     /// All of them, in the order of the Avro enumeration.
-    pub const ALL: [Self; 5] = [
-        Self::Agreed,
-        Self::SoleSource,
-        Self::Disputed,
-        Self::UnderVerification,
-        Self::Decided,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Agreed, Self::SoleSource, Self::Disputed, Self::UnderVerification, Self::Decided];
 
     /// The name used in topics and tables.
     pub const fn as_str(self) -> &'static str {
@@ -220,7 +215,7 @@ impl LinkKind {
     }
 }
 
-/// What became of a source's record: the answer that goes back to the source (`answers.<source>`).
+/// What became of a source's record: the answer that goes back to the source (topic `answers`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Which record.
@@ -251,13 +246,7 @@ pub enum AnswerKind {
 
 impl AnswerKind {
     /// All of them, in the order of the Avro enumeration.
-    pub const ALL: [Self; 5] = [
-        Self::Accepted,
-        Self::PinIssued,
-        Self::Held,
-        Self::Decided,
-        Self::Rejected,
-    ];
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::PinIssued, Self::Held, Self::Decided, Self::Rejected];
 
     /// The name used in topics and tables.
     pub const fn as_str(self) -> &'static str {

@@ -38,27 +38,15 @@ pub enum RecordKeyError {
 
 /// `%` and `/` of a source's own key are escaped, so that the key's parts stay countable.
 fn escape(part: &str) -> std::borrow::Cow<'_, str> {
-    if part.contains(['%', '/']) {
-        part.replace('%', "%25").replace('/', "%2F").into()
-    } else {
-        part.into()
-    }
+    if part.contains(['%', '/']) { part.replace('%', "%25").replace('/', "%2F").into() } else { part.into() }
 }
 
 fn check(text: &str, what: &'static str, expected: usize) -> Result<(), RecordKeyError> {
     let found = text.split('/').count();
     if found != expected {
-        return Err(RecordKeyError::Parts {
-            what,
-            expected,
-            found,
-        });
+        return Err(RecordKeyError::Parts { what, expected, found });
     }
-    if text.split('/').any(str::is_empty) {
-        Err(RecordKeyError::Empty { what })
-    } else {
-        Ok(())
-    }
+    if text.split('/').any(str::is_empty) { Err(RecordKeyError::Empty { what }) } else { Ok(()) }
 }
 
 impl RowKey {
@@ -100,11 +88,7 @@ impl RecordKey {
 
     /// The row this record was read from.
     pub fn row(&self) -> RowKey {
-        RowKey(
-            self.0
-                .rsplit_once('/')
-                .map_or_else(String::new, |(row, _)| row.to_owned()),
-        )
+        RowKey(self.0.rsplit_once('/').map_or_else(String::new, |(row, _)| row.to_owned()))
     }
 
     /// The key as text.
@@ -160,18 +144,12 @@ mod tests {
         let row = RowKey::new("civil_status", "birth", "12/2020").unwrap();
         let record = row.record("child");
         assert_eq!(record.as_str(), "civil_status/birth/12%2F2020/child");
-        assert_eq!(
-            (record.source(), record.entity(), record.role()),
-            ("civil_status", "birth", "child")
-        );
+        assert_eq!((record.source(), record.entity(), record.role()), ("civil_status", "birth", "child"));
         assert_eq!(record.row(), row);
     }
 
     #[test]
     fn an_empty_part_is_refused() {
-        assert_eq!(
-            RowKey::new("civil_status", "birth", ""),
-            Err(RecordKeyError::Empty { what: "row key" })
-        );
+        assert_eq!(RowKey::new("civil_status", "birth", ""), Err(RecordKeyError::Empty { what: "row key" }));
     }
 }

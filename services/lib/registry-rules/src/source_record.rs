@@ -43,13 +43,8 @@ impl Standing {
     }
 
     /// All of them, in the order of the Avro enumeration.
-    pub const ALL: [Self; 5] = [
-        Self::Asserted,
-        Self::Corrected,
-        Self::Annulled,
-        Self::Ceased,
-        Self::Withdrawn,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Asserted, Self::Corrected, Self::Annulled, Self::Ceased, Self::Withdrawn];
 }
 
 /// An act in a register: registering office, book, year and number (`office/book/year/number`).
@@ -105,10 +100,7 @@ pub struct SourceRecord {
 impl SourceRecord {
     /// The first identifier of a kind.
     pub fn identifier(&self, kind: IdentifierKind) -> Option<&str> {
-        self.identifiers
-            .iter()
-            .find(|i| i.kind == kind)
-            .map(|i| i.value.as_str())
+        self.identifiers.iter().find(|i| i.kind == kind).map(|i| i.value.as_str())
     }
 
     /// Hash of all content but version and mapping version: equal means "nothing new", whatever moved.
@@ -130,12 +122,7 @@ impl SourceRecord {
         for date in [self.valid_from, self.valid_to] {
             hash.part(date.map(|d| d.to_string()).unwrap_or_default().as_bytes());
         }
-        hash.part(
-            self.recorded_at
-                .map_or(0, |t| t.timestamp_micros())
-                .to_string()
-                .as_bytes(),
-        );
+        hash.part(self.recorded_at.map_or(0, |t| t.timestamp_micros()).to_string().as_bytes());
         hash.part(&(self.identifiers.len() as u64).to_be_bytes());
         for identifier in &self.identifiers {
             hash.part(&[identifier.kind as u8]);

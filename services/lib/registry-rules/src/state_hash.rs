@@ -7,35 +7,37 @@
 use crate::canonical::PartHasher;
 use crate::{CaseFinding, CaseSubject, PersonImage, SourceRecord, Standing};
 
-/// The sum of person hashes.
+/// The sum of hashes of the members of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StateHash {
-    /// Number of persons added.
-    pub persons: u64,
+    /// Number of members added.
+    pub members: u64,
     /// Little-endian limbs of the sum modulo 2^256.
     limbs: [u64; 4],
 }
 
 impl StateHash {
-    /// Adds one person.
+    /// Adds one member: a person, or a record's content.
     pub fn add(&mut self, hash: &[u8; 32]) {
-        self.persons += 1;
-        let mut carry = 0_u128;
+        self.members += 1;
+        let mut carry = false;
         for (limb, bytes) in self.limbs.iter_mut().zip(hash.as_chunks::<8>().0) {
-            let sum = u128::from(*limb) + u128::from(u64::from_le_bytes(*bytes)) + carry;
-            *limb = (sum & u128::from(u64::MAX)) as u64;
-            carry = sum >> 64;
+            let (sum, over) = limb.overflowing_add(u64::from_le_bytes(*bytes));
+            let (sum, over_again) = sum.overflowing_add(u64::from(carry));
+            (*limb, carry) = (sum, over || over_again);
         }
+    }
+
+    /// The sum alone, 64 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        let [a, b, c, d] = self.limbs;
+        format!("{d:016x}{c:016x}{b:016x}{a:016x}")
     }
 }
 
 impl std::fmt::Display for StateHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:", self.persons)?;
-        self.limbs
-            .iter()
-            .rev()
-            .try_for_each(|limb| write!(f, "{limb:016x}"))
+        write!(f, "{}:{}", self.members, self.hex())
     }
 }
 

@@ -1,1 +1,75 @@
-//! registry-store.
+//! The registry database: its schema, and every statement that reads or writes it, each beside the function that runs it.
+//!
+//! Functions take an open connection, so that the caller decides what is one transaction. They move whole batches in
+//! arrays, in the order of their keys: few round trips, and two writers meet in the same order.
+
+mod anchors;
+mod audit;
+mod case_view;
+mod cases;
+mod database;
+mod day;
+mod decisions;
+mod due;
+mod error;
+mod grants;
+mod history;
+mod latest;
+mod load;
+mod locks;
+mod merging;
+mod outbox;
+mod persons;
+mod positions;
+mod register;
+mod rule_sets;
+mod show;
+mod snapshots;
+mod state;
+mod versions;
+
+pub use anchors::{Anchor, AnchorChange, change_anchors, insert_anchors, load_anchors};
+pub use audit::{
+    FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
+    mark_fences,
+};
+pub use case_view::{CaseCursor, CaseFacts, OpenCase, case_facts, grant_case_view, open_cases};
+pub use cases::{
+    CaseRow, CaseView, StoredCase, case_id, case_subject, fingerprint_key, list_cases, load_cases, show_case,
+    write_cases,
+};
+pub use database::{connect, migrate};
+pub use day::{
+    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_while_loading, try_lease,
+};
+pub use decisions::{decisions_naming, keep_decisions};
+pub use due::{DueReason, add_due, replace_dates, take_due};
+pub use error::StoreError;
+pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
+pub use history::{HistoryEntry, person_history};
+pub use latest::{
+    Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
+    source_keys_of_pins,
+};
+pub use load::{
+    LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
+    pass_slice_on, persons_in_slice, record_counts, source_ended, take_slice, waive_source,
+};
+pub use locks::lock_keys;
+pub use merging::{
+    AttachedRecord, NeighbourRecord, PersonAnchor, anchors_leading_to, members_of_groups, records_at_anchors,
+};
+pub use outbox::{OutboxRow, OutboxTable, put_outbox};
+pub use persons::{PersonRow, PersonWrite, lock_persons, put_persons};
+pub use positions::{
+    ClaimedPosition, Outcomes, PositionRow, claim_positions, fence_positions, move_positions,
+};
+pub use register::{close_register, entries_of, replace_entries};
+pub use rule_sets::{KeptRules, kept_rules};
+pub use show::{PersonView, RecordView, find_person, show_person};
+pub use snapshots::{
+    MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,
+    open_sweeps, take_sweep, wait_for_operator,
+};
+pub use state::{RegistryState, registry_state};
+pub use versions::{MarkerRow, Received, Unreadable, keep_markers, keep_unreadable, keep_versions};

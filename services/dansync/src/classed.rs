@@ -1,0 +1,208 @@
+//! Which exit code the errors of the libraries mean to whoever runs a command.
+
+use disclosure_store::ChangeError;
+use dispatcher::{ImportError, StatusError};
+use event_log::{ProducerError, ReadTopicError, SchemaRegistryError};
+use service_runtime::ExitClass;
+use steward_console::{DecideError, DeskError, UserError};
+
+use crate::failure::Verdict;
+
+/// An error that knows its exit code.
+pub(crate) trait Classed {
+    /// The code's name, put before the error.
+    fn class(&self) -> Class;
+}
+
+/// Which code an error ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// One of those that services have too.
+    Exit(ExitClass),
+    /// One that only commands have.
+    Command(Verdict),
+    /// 1: the error says it all.
+    Plain,
+}
+
+const AWAY: Class = Class::Exit(ExitClass::Unavailable);
+const CONFIGURATION: Class = Class::Exit(ExitClass::Configuration);
+const BAD_DATA: Class = Class::Exit(ExitClass::BadData);
+
+/// Gives a result's error its class.
+pub(crate) trait ResultExt<T> {
+    /// The value, or the error with its class as context.
+    fn classed(self) -> anyhow::Result<T>;
+}
+
+impl<T, E: Classed + std::error::Error + Send + Sync + 'static> ResultExt<T> for Result<T, E> {
+    fn classed(self) -> anyhow::Result<T> {
+        self.map_err(|error| {
+            let class = error.class();
+            let error = anyhow::Error::new(error);
+            match class {
+                Class::Exit(class) => error.context(class),
+                Class::Command(verdict) => error.context(verdict),
+                Class::Plain => error,
+            }
+        })
+    }
+}
+
+/// What a server's SQLSTATE means: it is away, or whoever set it up has something to change.
+fn of_sqlstate(code: &str) -> Class {
+    // No such role, database, table or schema; a password or a right that is missing.
+    const SETUP: [&str; 5] = ["3D000", "3F000", "42501", "42704", "42P01"];
+    if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) {
+        AWAY
+    } else if code.starts_with("28") || SETUP.contains(&code) {
+        CONFIGURATION
+    } else {
+        Class::Plain
+    }
+}
+
+impl Classed for sqlx::Error {
+    fn class(&self) -> Class {
+        match self.as_database_error() {
+            Some(error) => error.code().map_or(Class::Plain, |code| of_sqlstate(&code)),
+            None if matches!(self, Self::Configuration(_)) => CONFIGURATION,
+            None => AWAY,
+        }
+    }
+}
+
+impl Classed for registry_store::StoreError {
+    fn class(&self) -> Class {
+        match self {
+            // The driver alone speaks where no server answers.
+            Self::Database { code, .. } if code == "-" => AWAY,
+            Self::Database { code, .. } => of_sqlstate(code),
+            Self::Overtaken(_) => Class::Command(Verdict::TryAgain),
+            Self::Unreadable(_) => BAD_DATA,
+            Self::Unwritable(_) => Class::Exit(ExitClass::Bug),
+        }
+    }
+}
+
+impl Classed for disclosure_store::StoreError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Database(error) => error.class(),
+            Self::Migration(_) => CONFIGURATION,
+            Self::Content { .. } => BAD_DATA,
+        }
+    }
+}
+
+impl Classed for ChangeError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Faults(_) | Self::VersionTaken { .. } => BAD_DATA,
+            Self::Unknown(_) => Class::Plain,
+            Self::Step { .. } | Self::DropsMode(_) => Class::Command(Verdict::NotPermitted),
+            Self::Store(error) => error.class(),
+        }
+    }
+}
+
+impl Classed for ImportError {
+    fn class(&self) -> Class {
+        match self {
+            Self::File { .. } => BAD_DATA,
+            Self::Refused { source, .. } => source.class(),
+        }
+    }
+}
+
+impl Classed for StatusError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Store(error) => error.class(),
+            Self::Read(error) if error.is_transient() => AWAY,
+            Self::Read(_) => BAD_DATA,
+        }
+    }
+}
+
+impl Classed for DeskError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Registry(error) => error.class(),
+            Self::Console(error) => error.class(),
+        }
+    }
+}
+
+impl Classed for DecideError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotAllowed => Class::Command(Verdict::NotPermitted),
+            Self::Changed => Class::Command(Verdict::TryAgain),
+            Self::NotOpen | Self::NotTakeable | Self::Reason => Class::Plain,
+            Self::Desk(error) => error.class(),
+        }
+    }
+}
+
+impl Classed for UserError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unknown => Class::Command(Verdict::NotPermitted),
+            Self::Name | Self::Role | Self::Password(_) => Class::Plain,
+            Self::Database(error) => error.class(),
+        }
+    }
+}
+
+impl Classed for ReadTopicError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Configuration { .. } => CONFIGURATION,
+            Self::Unavailable { .. } => AWAY,
+        }
+    }
+}
+
+impl Classed for ProducerError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Configuration { .. } => CONFIGURATION,
+            Self::Retry { .. } | Self::Rebuild { .. } | Self::Fenced { .. } => AWAY,
+            Self::TooLarge { .. } => BAD_DATA,
+        }
+    }
+}
+
+impl Classed for SchemaRegistryError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Away { .. } => AWAY,
+            Self::Refused { .. } | Self::Unknown { .. } => CONFIGURATION,
+            Self::Schema { .. } => BAD_DATA,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_away_is_not_one_that_is_set_up_wrong() {
+        for (code, class) in [
+            ("08006", AWAY),
+            ("57P03", AWAY),
+            ("53300", AWAY),
+            ("28P01", CONFIGURATION),
+            ("42501", CONFIGURATION),
+            ("42P01", CONFIGURATION),
+            ("23505", Class::Plain),
+        ] {
+            assert_eq!(of_sqlstate(code), class, "{code}");
+        }
+        assert_eq!(sqlx::Error::PoolTimedOut.class(), AWAY);
+        let silent = registry_store::StoreError::Database { code: "-".to_owned(), reason: String::new() };
+        assert_eq!(silent.class(), AWAY);
+    }
+}

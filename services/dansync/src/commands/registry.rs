@@ -1,0 +1,318 @@
+//! `dansync registry`: persons as the registry knows them. Values are shown on standard output only.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use registry_rules::{FieldName, PersonId, StandingField};
+use registry_store::{HistoryEntry, PersonView, RecordView, RegistryState};
+use serde::Serialize;
+use serde::ser::{SerializeStruct as _, Serializer};
+use sqlx::PgPool;
+
+use crate::classed::ResultExt as _;
+use crate::executor;
+use crate::output::{Answer, Output};
+use crate::settings::{self, ConfigFile, registry_pool};
+use crate::table::write_table;
+use crate::value_text::{or_dash, value_text};
+
+/// Ids that lead on to another: longer chains than this would be a fault of ours.
+const MOST_REDIRECTS: usize = 16;
+
+/// `dansync registry`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Registry {
+    /// One person: what stands and why, the records behind it, the open questions.
+    #[command(after_help = "Examples:
+  dansync registry show 001190000002 --config /etc/dansync/reconciler.toml
+  dansync registry show civil_status/birth/17/child --config /etc/dansync/reconciler.toml -o json")]
+    Show(OnePerson),
+    /// What the registry has said of a person, version by version.
+    #[command(after_help = "Example:
+  dansync registry history 001190000002 --config /etc/dansync/reconciler.toml")]
+    History(OnePerson),
+    /// One number that says whether two registries hold the same; reads the whole registry.
+    #[command(after_help = "Example:
+  dansync registry hash --config /etc/dansync/reconciler.toml -o json")]
+    Hash(Whole),
+}
+
+/// Which person.
+#[derive(Debug, Args)]
+pub(crate) struct OnePerson {
+    /// Person id, personal identification number, record key or anchor.
+    #[arg(value_name = "PERSON")]
+    person: String,
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The whole registry.
+#[derive(Debug, Args)]
+pub(crate) struct Whole {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Registry {
+    /// Does it.
+    pub(crate) fn execute(self) -> anyhow::Result<()> {
+        match self {
+            Self::Show(one) => {
+                let settings: settings::Registry = one.file.sections()?;
+                let shown = executor::run(async {
+                    let pool = registry_pool(&settings.registry)?;
+                    show(&pool, find(&pool, &one.person).await?).await
+                })?;
+                one.output.show(&shown)
+            }
+            Self::History(one) => {
+                let settings: settings::Registry = one.file.sections()?;
+                let history = executor::run(async {
+                    let pool = registry_pool(&settings.registry)?;
+                    history(&pool, find(&pool, &one.person).await?).await
+                })?;
+                one.output.show(&history)
+            }
+            Self::Hash(whole) => {
+                let settings: settings::Registry = whole.file.sections()?;
+                let state = executor::run(async {
+                    registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
+                })?;
+                whole.output.show(&Totals::of(&state))
+            }
+        }
+    }
+}
+
+/// The person that was asked for. The text may be a number, so that no error repeats it.
+async fn find(pool: &PgPool, text: &str) -> anyhow::Result<PersonId> {
+    registry_store::find_person(pool, text)
+        .await
+        .classed()?
+        .context("the registry has no person with this id, number, record key or anchor")
+}
+
+/// The person under the id that stands now.
+async fn show(pool: &PgPool, asked: PersonId) -> anyhow::Result<Shown> {
+    let mut person = asked;
+    for _ in 0..MOST_REDIRECTS {
+        let view = registry_store::show_person(pool, person)
+            .await
+            .classed()?
+            .context("nothing was published of this person yet: the first load goes on, or the id is none")?;
+        match view.merged_into {
+            Some(into) => person = into,
+            None => return Ok(Shown { asked, view }),
+        }
+    }
+    bail!("{asked} leads on without end")
+}
+
+/// A person with the keys that outside programs rely on (design §9).
+#[derive(Debug)]
+struct Shown {
+    asked: PersonId,
+    view: PersonView,
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let view = &self.view;
+        let mut person = serializer.serialize_struct("Person", 5)?;
+        person.serialize_field("person_id", &view.person_id)?;
+        person.serialize_field("pins", &view.pins)?;
+        person.serialize_field("fields", &view.fields)?;
+        person.serialize_field("records", &view.records)?;
+        person.serialize_field("cases", &view.cases)?;
+        person.end()
+    }
+}
+
+impl Answer for Shown {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let view = &self.view;
+        writeln!(out, "person {}, {}, version {}", view.person_id, view.lifecycle.as_str(), view.version)?;
+        if self.asked != view.person_id {
+            writeln!(out, "asked for {}, which leads here", self.asked)?;
+        }
+        for pin in &view.pins {
+            writeln!(out, "number {} {}", pin.value, pin.state.as_str())?;
+        }
+        let fields: Vec<_> = view
+            .fields
+            .iter()
+            .map(|(name, field)| {
+                let value = value_text(&field.value);
+                let record = or_dash(field.record_key.as_ref());
+                [
+                    name.to_string(),
+                    value,
+                    field.state.as_str().to_owned(),
+                    record,
+                    field.rule.clone(),
+                    field.article.clone(),
+                ]
+            })
+            .collect();
+        writeln!(out)?;
+        write_table(out, ["FIELD", "VALUE", "STATE", "RECORD", "RULE", "ARTICLE"], &fields)?;
+        writeln!(out)?;
+        let records: Vec<_> = view.records.iter().map(record_row).collect();
+        write_table(out, ["RECORD", "KIND", "STANDING", "FROM", "TO", "VERSION", "ATTACHED BY"], &records)?;
+        let cases: Vec<_> = view
+            .cases
+            .iter()
+            .map(|case| {
+                let since = case.opened_at.date_naive().to_string();
+                [case.case_id.clone(), case.kind.clone(), or_dash(case.field.as_ref()), since]
+            })
+            .collect();
+        if !cases.is_empty() {
+            writeln!(out)?;
+        }
+        write_table(out, ["OPEN CASE", "KIND", "FIELD", "SINCE"], &cases)
+    }
+}
+
+fn record_row(record: &RecordView) -> [String; 7] {
+    let rule = match record.attach_rule {
+        1 => "steward",
+        2 => "number",
+        3 => "source key",
+        4 => "score",
+        5 => "itself",
+        _ => "-",
+    };
+    [
+        record.record_key.to_string(),
+        record.kind.clone(),
+        record.standing.as_str().to_owned(),
+        or_dash(record.valid_from),
+        or_dash(record.valid_to),
+        record.version.clone(),
+        rule.to_owned(),
+    ]
+}
+
+async fn history(pool: &PgPool, person_id: PersonId) -> anyhow::Result<History> {
+    let versions = registry_store::person_history(pool, person_id).await.classed()?;
+    if versions.is_empty() {
+        bail!("nothing was published of this person yet: the first load goes on, or the id is none");
+    }
+    Ok(History { version: 1, person_id, versions })
+}
+
+type Fields = BTreeMap<FieldName, StandingField>;
+
+/// All versions of one person.
+#[derive(Debug, Serialize)]
+struct History {
+    version: u32,
+    person_id: PersonId,
+    versions: Vec<HistoryEntry>,
+}
+
+impl Answer for History {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "person {}", self.person_id)?;
+        let mut before = None;
+        for HistoryEntry { received_at, image } in &self.versions {
+            let (version, lifecycle) = (image.version, image.lifecycle.as_str());
+            writeln!(out, "\nversion {version}, {}, {lifecycle}", received_at.to_rfc3339())?;
+            if let Some(into) = image.merged_into {
+                writeln!(out, "  leads to {into}")?;
+            }
+            write_changes(out, before, &image.fields)?;
+            before = Some(&image.fields);
+        }
+        Ok(())
+    }
+}
+
+/// What became other from one version to the next.
+fn write_changes(out: &mut dyn Write, before: Option<&Fields>, now: &Fields) -> io::Result<()> {
+    for (name, field) in now {
+        let was = before.and_then(|fields| fields.get(name));
+        if was == Some(field) {
+            continue;
+        }
+        let sign = if was.is_some() { '~' } else { '+' };
+        let (value, state) = (value_text(&field.value), field.state.as_str());
+        writeln!(out, "  {sign} {name}: {value} ({state}, {})", or_dash(field.record_key.as_ref()))?;
+    }
+    let mut gone = before.into_iter().flat_map(BTreeMap::keys).filter(|name| !now.contains_key(*name));
+    gone.try_for_each(|name| writeln!(out, "  - {name}"))
+}
+
+/// What the registry holds, in numbers.
+#[derive(Debug, Serialize)]
+struct Totals {
+    version: u32,
+    state_hash: String,
+    persons_live: i64,
+    persons_merged: i64,
+    cases_open: i64,
+    due: i64,
+    load_slices: i64,
+}
+
+impl Totals {
+    fn of(state: &RegistryState) -> Self {
+        let counts = state.counts;
+        Self {
+            version: 1,
+            state_hash: state.hash.to_string(),
+            persons_live: counts.persons_live,
+            persons_merged: counts.persons_merged,
+            cases_open: counts.cases_open,
+            due: counts.due,
+            load_slices: counts.slices,
+        }
+    }
+}
+
+impl Answer for Totals {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.state_hash)?;
+        let Self { persons_live, persons_merged, cases_open, .. } = self;
+        writeln!(out, "{persons_live} persons, {persons_merged} merged ids, {cases_open} open cases")?;
+        if self.due > 0 || self.load_slices > 0 {
+            let Self { due, load_slices, .. } = self;
+            writeln!(out, "not at rest: {due} persons due, {load_slices} slices of the first load left")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry_rules::{Lifecycle, PinStanding, PinState};
+
+    use super::*;
+
+    #[test]
+    fn a_person_has_the_keys_that_outside_programs_rely_on() {
+        let view = PersonView {
+            person_id: PersonId::nil(),
+            version: 1,
+            lifecycle: Lifecycle::Active,
+            merged_into: None,
+            absorbed: Vec::new(),
+            pins: vec![PinState { value: "001190000002".to_owned(), state: PinStanding::Current }],
+            fields: BTreeMap::new(),
+            records: Vec::new(),
+            cases: Vec::new(),
+        };
+        let shown = serde_json::to_value(Shown { asked: PersonId::nil(), view }).unwrap();
+        let keys: Vec<&String> = shown.as_object().unwrap().keys().collect();
+        assert_eq!(keys, ["person_id", "pins", "fields", "records", "cases"]);
+        assert_eq!(shown["pins"][0], serde_json::json!({"value": "001190000002", "state": "current"}));
+    }
+}

@@ -1,0 +1,405 @@
+//! Step two: one lane. Marks, guards, sends, settles; in release order per person, folding what waits.
+
+use crate::agreements::{Agreements, InUse};
+use crate::metrics::{DeliveryOutcome, ErrorType, PausedReason, Stage};
+use crate::outgoing::columns;
+use crate::plan::{InForce, Plan, Turn, plan};
+use crate::receiver::{Received, Receiver, ReceiverError, key_of};
+use crate::run::Shared;
+use disclosure_store::{
+    DeliveryKey, LaneKey, Lease, Outcome, StoreError, business_date, complete_backfill, erase_content_of,
+    fields_ever, has_open, hold, mark_attempted, open_backfills, open_deliveries, park, pending,
+    permitted_fields, release_lane, renew, settle,
+};
+use registry_rules::{Mode, guard};
+use service_runtime::backoff::{Backoff, Policy};
+use service_runtime::crash_point;
+use service_runtime::metrics::Label;
+use sqlx::PgConnection;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::time::MissedTickBehavior;
+
+/// Persons in one send: a few hundred kilobytes, a few milliseconds at the receiver.
+const BATCH: i64 = 500;
+/// Shortest time from one pass to the next: under load a pass then takes several changes along, and three commits are paid
+/// once for all of them. A lone change does not wait.
+const PACE: Duration = Duration::from_millis(15);
+/// A look without having been woken; also finds what was parked.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long a silent holder keeps its lane.
+pub(crate) const LEASE: Duration = Duration::from_secs(10);
+/// A third of the lease, so that two renewals may fail.
+const RENEWAL: Duration = Duration::from_secs(3);
+/// A person whom the guard stopped waits for a human.
+const GUARDED: Duration = Duration::from_hours(1);
+/// First and longest wait of a person whom the receiver refused.
+const REFUSED: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
+
+/// A lane that this instance holds.
+pub(crate) struct Lane {
+    pub(crate) shared: Shared,
+    pub(crate) lease: Lease,
+    pub(crate) receiver: Receiver,
+    pub(crate) agreements: Agreements,
+    /// Plain rows by version, for the guard.
+    rows: BTreeMap<i32, Arc<[String]>>,
+    /// What the receiver is ready for.
+    prepared: Option<InUse>,
+}
+
+/// What one pass did.
+#[derive(Debug, PartialEq, Eq)]
+enum Pass {
+    Sent,
+    Idle,
+    /// Another instance has the lane.
+    Lost,
+}
+
+/// What is to be sent now.
+enum Marked {
+    Nothing,
+    /// Another instance has the lane.
+    Lost,
+    Again,
+    Turns(Vec<Turn>),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LaneError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Receiver(#[from] ReceiverError),
+}
+
+impl From<sqlx::Error> for LaneError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl Lane {
+    pub(crate) const fn new(
+        shared: Shared,
+        lease: Lease,
+        receiver: Receiver,
+        agreements: Agreements,
+    ) -> Self {
+        Self { shared, lease, receiver, agreements, rows: BTreeMap::new(), prepared: None }
+    }
+
+    fn key(&self) -> &LaneKey {
+        &self.lease.lane
+    }
+
+    fn agreement(&self) -> &str {
+        &self.lease.lane.agreement
+    }
+
+    /// Sends until the drain, or until another instance has the lane.
+    pub(crate) async fn run(mut self) {
+        let (shared, lease) = (self.shared.clone(), self.lease.clone());
+        tracing::info!(lane = %lease.lane, "sending");
+        tokio::select! {
+            () = self.work() => {}
+            () = keep(&shared, &lease) => {}
+        }
+        if let Err(error) = release_lane(&shared.pool, &lease).await {
+            tracing::debug!(%error, "the lane was not given back; its lease ends by itself");
+        }
+        shared.metrics.pending.forget([lease.lane.agreement.as_str()]);
+        shared.metrics.oldest_pending.forget([lease.lane.agreement.as_str()]);
+        tracing::info!(lane = %lease.lane, "no longer sending");
+    }
+
+    async fn work(&mut self) {
+        let mut woken = self.shared.wake.lanes();
+        let mut backoff = Backoff::new(Policy::DEPENDENCY);
+        let mut pace = tokio::time::interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !self.shared.drain.is_requested() {
+            pace.tick().await;
+            woken.borrow_and_update();
+            let error = match self.pass().await {
+                Ok(Pass::Lost) | Err(LaneError::Receiver(ReceiverError::Fenced)) => return,
+                Ok(done) => {
+                    backoff.reset();
+                    self.show_up(true, None);
+                    if done == Pass::Idle {
+                        let waiting = tokio::time::timeout(LOOK, woken.changed());
+                        // Either way it is time to look.
+                        self.shared.drain.unless_requested(waiting).await;
+                    }
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let paused = match &error {
+                LaneError::Receiver(ReceiverError::Mapping(_)) => PausedReason::Mapping,
+                LaneError::Receiver(_) | LaneError::Store(_) => PausedReason::Receiver,
+            };
+            if !matches!(&error, LaneError::Store(error) if error.is_contention()) {
+                self.show_up(false, Some(paused));
+                let failed = match &error {
+                    LaneError::Store(_) => ErrorType::DisclosureAway,
+                    LaneError::Receiver(_) => ErrorType::ReceiverAway,
+                };
+                self.shared.metrics.failed(Stage::Sending, failed);
+                tracing::warn!(lane = %self.key(), %error, "the lane waits");
+            }
+            backoff.wait(&self.shared.drain).await;
+        }
+    }
+
+    fn show_up(&self, up: bool, paused: Option<PausedReason>) {
+        self.shared.metrics.subscriber_up.with([self.agreement()]).set_flag(up);
+        for reason in PausedReason::ALL {
+            let labels = [Label::id(self.agreement()), (*reason).into()];
+            self.shared.metrics.subscriber_paused.with(labels).set_flag(paused == Some(*reason));
+        }
+    }
+
+    async fn pass(&mut self) -> Result<Pass, LaneError> {
+        let prepared = match self.prepared.take() {
+            Some(prepared) => Some(prepared),
+            None => self.prepare().await?,
+        };
+        let Some(in_use) = prepared else { return Ok(Pass::Idle) };
+        let turns = match self.mark(&in_use).await? {
+            Marked::Nothing => {
+                self.complete(&in_use).await?;
+                return Ok(Pass::Idle);
+            }
+            Marked::Lost => return Ok(Pass::Lost),
+            // Settled without the receiver, or another version is in force by now.
+            Marked::Again => return Ok(Pass::Sent),
+            Marked::Turns(turns) => turns,
+        };
+        // Kept for the next pass; after a failure and when idle it is looked up and opened again.
+        self.prepared = Some(in_use);
+        crash_point!("deliver.after-attempted");
+        let began = Instant::now();
+        let sent = self.receiver.send(&turns).await;
+        let agreement = self.agreement();
+        self.shared.metrics.delivery_duration.with([agreement]).observe(began.elapsed());
+        let received = match sent {
+            Ok(received) => received,
+            Err(error) => {
+                self.shared.metrics.count(agreement, DeliveryOutcome::Retried, turns.len());
+                self.prepared = None;
+                return Err(error.into());
+            }
+        };
+        crash_point!("deliver.before-outcome");
+        self.settle(&turns, &received).await?;
+        Ok(Pass::Sent)
+    }
+
+    /// Makes the receiver ready for what is in force, before anything is locked: opening a topic takes its time. None when
+    /// the agreement cannot be read.
+    async fn prepare(&mut self) -> Result<Option<InUse>, LaneError> {
+        let mut connection = self.shared.pool.acquire().await?;
+        let in_use = self.in_use(&mut connection).await?;
+        if let Some(one) = &in_use {
+            if let Receiver::Database(database) = &mut self.receiver
+                && !database.is_bound_to(one.row.version)
+            {
+                database.knows(fields_ever(&mut connection, &one.row.agreement, one.row.version).await?);
+            }
+            drop(connection);
+            self.receiver.prepare(one).await?;
+        }
+        Ok(in_use)
+    }
+
+    async fn in_use(&mut self, connection: &mut PgConnection) -> Result<Option<InUse>, StoreError> {
+        let all = self.agreements.in_use(connection).await?;
+        Ok(all.into_iter().find(|one| one.row.agreement == self.lease.lane.agreement))
+    }
+
+    /// Decides what goes, under the lease, and marks it as attempted before anything is sent.
+    async fn mark(&mut self, prepared: &InUse) -> Result<Marked, LaneError> {
+        let mut transaction = self.shared.pool.begin().await?;
+        let open = open_deliveries(&mut transaction, &self.lease.lane, BATCH).await?;
+        if open.is_empty() {
+            return Ok(Marked::Nothing);
+        }
+        if !hold(&mut transaction, &self.lease).await? {
+            return Ok(Marked::Lost);
+        }
+        let Some(in_use) = self.in_use(&mut transaction).await?.filter(|one| one.row == prepared.row) else {
+            return Ok(Marked::Again);
+        };
+        let in_force = in_use.row.state.lets_content_out().then_some(InForce { version: in_use.row.version });
+        let mut plan = plan(open, in_force, self.receiver.answers());
+        self.guard(&mut transaction, &mut plan).await?;
+        let keys: Vec<DeliveryKey> =
+            plan.turns.iter().filter(|turn| !turn.resolve_only).map(key_of).collect();
+        if !keys.is_empty() {
+            mark_attempted(&mut transaction, &self.lease.lane, &keys).await?;
+        }
+        self.write_outcomes(&mut transaction, &plan.settled, &plan.withdrawn).await?;
+        transaction.commit().await?;
+        self.count(&plan.settled);
+        Ok(if plan.turns.is_empty() { Marked::Again } else { Marked::Turns(plan.turns) })
+    }
+
+    /// The second pair of eyes: a payload with anything that the plain rows do not permit stays, and its person waits.
+    async fn guard(&mut self, connection: &mut PgConnection, plan: &mut Plan) -> Result<(), LaneError> {
+        let turns = std::mem::take(&mut plan.turns);
+        for turn in turns {
+            if turn.resolve_only {
+                plan.turns.push(turn);
+                continue;
+            }
+            let rows = self.rows_of(connection, turn.newest.agreement_version).await?;
+            let record = columns(&turn.newest.payload).unwrap_or_default();
+            let payload = record.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+            match guard(payload, &turn.newest.fields, &rows) {
+                Ok(()) => plan.turns.push(turn),
+                Err(violation) => {
+                    self.shared.metrics.guard_violations.with([self.agreement()]).increment();
+                    self.shared.metrics.count(self.agreement(), DeliveryOutcome::Withheld, 1);
+                    tracing::error!(lane = %self.key(), %violation, "the guard stopped a payload; its person waits");
+                    park(connection, &self.lease.lane, &key_of(&turn), GUARDED, "guard").await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn rows_of(
+        &mut self,
+        connection: &mut PgConnection,
+        version: i32,
+    ) -> Result<Arc<[String]>, StoreError> {
+        if let Some(rows) = self.rows.get(&version) {
+            return Ok(Arc::clone(rows));
+        }
+        let rows: Arc<[String]> = permitted_fields(connection, self.agreement(), version).await?.into();
+        self.rows.insert(version, Arc::clone(&rows));
+        Ok(rows)
+    }
+
+    async fn write_outcomes(
+        &self,
+        connection: &mut PgConnection,
+        settled: &[disclosure_store::Settlement],
+        withdrawn: &[(registry_rules::PersonId, i64)],
+    ) -> Result<(), StoreError> {
+        if !settled.is_empty() {
+            settle(connection, self.key(), settled).await?;
+        }
+        if !withdrawn.is_empty()
+            && let Some(day) = business_date(connection).await?
+        {
+            erase_content_of(connection, self.agreement(), withdrawn, day).await?;
+        }
+        Ok(())
+    }
+
+    async fn settle(&self, turns: &[Turn], received: &Received) -> Result<(), LaneError> {
+        if received.refused.is_empty() && received.withdrawn.is_empty() {
+            let mut connection = self.shared.pool.acquire().await?;
+            self.write_outcomes(&mut connection, &received.settled, &[]).await?;
+        } else {
+            self.settle_and_park(turns, received).await?;
+        }
+        self.observe(turns, received);
+        Ok(())
+    }
+
+    async fn settle_and_park(&self, turns: &[Turn], received: &Received) -> Result<(), LaneError> {
+        let mut transaction = self.shared.pool.begin().await?;
+        self.write_outcomes(&mut transaction, &received.settled, &received.withdrawn).await?;
+        for (key, reason) in &received.refused {
+            let attempts =
+                turns.iter().find(|turn| key_of(turn) == *key).map_or(0, |turn| turn.newest.attempts);
+            let doublings = u32::try_from(attempts).unwrap_or(0).min(16);
+            let wait = REFUSED.0.saturating_mul(1 << doublings).min(REFUSED.1);
+            tracing::warn!(lane = %self.key(), reason, "the receiver refuses a person, who waits");
+            self.shared.metrics.failed(Stage::Sending, ErrorType::RowRefused);
+            park(&mut transaction, self.key(), key, wait, reason).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    fn observe(&self, turns: &[Turn], received: &Received) {
+        let agreement = self.agreement();
+        self.count(&received.settled);
+        self.shared.metrics.count(agreement, DeliveryOutcome::Duplicate, received.duplicates);
+        self.shared.metrics.count(agreement, DeliveryOutcome::Failed, received.refused.len());
+        let now = self.shared.clock.now();
+        let stage = [Label::fixed("delivered"), Label::fixed("registry"), Label::id(agreement)];
+        let freshness = self.shared.metrics.freshness.with(stage);
+        for turn in turns.iter().filter(|turn| !turn.resolve_only) {
+            freshness.observe((now - turn.newest.authorised_at).to_std().unwrap_or_default());
+        }
+    }
+
+    fn count(&self, settled: &[disclosure_store::Settlement]) {
+        for settlement in settled {
+            let outcome = match settlement.outcome {
+                Outcome::Delivered => DeliveryOutcome::Delivered,
+                Outcome::Superseded => DeliveryOutcome::Superseded,
+                Outcome::Withdrawn => DeliveryOutcome::Withdrawn,
+            };
+            self.shared.metrics.count(self.agreement(), outcome, 1);
+        }
+    }
+
+    /// Once everybody is compared and sent, tells the subscriber so; the topic does, where there is one.
+    async fn complete(&mut self, in_use: &InUse) -> Result<(), LaneError> {
+        let has_topic = in_use.compiled.agreement.modes.contains(&Mode::Topic);
+        if has_topic != matches!(self.receiver, Receiver::Topic(_)) {
+            return Ok(());
+        }
+        let mut connection = self.shared.pool.acquire().await?;
+        let open = open_backfills(&mut connection).await?;
+        let done = open.into_iter().find(|job| {
+            job.agreement == in_use.row.agreement
+                && job.finished
+                && !job.completed
+                && job.generation == in_use.row.generation
+        });
+        let Some(done) = done else { return Ok(()) };
+        if has_open(&mut connection, &self.lease.lane, done.generation).await? {
+            return Ok(());
+        }
+        self.receiver.complete(in_use).await?;
+        complete_backfill(&mut connection, &done).await?;
+        tracing::info!(lane = %self.lease.lane, generation = done.generation, "everybody has been sent");
+        Ok(())
+    }
+}
+
+/// Renews the lease until it is lost, and shows how much waits.
+async fn keep(shared: &Shared, lease: &Lease) {
+    let mut ticks = tokio::time::interval(RENEWAL);
+    let mut renewed = Instant::now();
+    loop {
+        ticks.tick().await;
+        match renew(&shared.pool, lease, LEASE).await {
+            Ok(true) => renewed = Instant::now(),
+            Ok(false) => {
+                tracing::warn!(lane = %lease.lane, "another instance has the lane");
+                return;
+            }
+            // Others may hold it by now; whatever is marked here afterwards is refused by the lease's row.
+            Err(error) if renewed.elapsed() > LEASE => {
+                tracing::warn!(lane = %lease.lane, %error, "the lease could not be renewed");
+                return;
+            }
+            Err(_) => continue,
+        }
+        let Ok(mut connection) = shared.pool.acquire().await else { continue };
+        if let Ok(waits) = pending(&mut connection, &lease.lane.agreement).await {
+            let agreement = lease.lane.agreement.as_str();
+            shared.metrics.pending.with([agreement]).set_count(waits.records.unsigned_abs());
+            shared.metrics.oldest_pending.with([agreement]).set(waits.oldest_seconds);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+//! Deliveries: authorised content on its way, until its one outcome.
+
+use crate::{LaneKey, StoreError};
+use chrono::{DateTime, NaiveDate, Utc};
+use registry_rules::PersonId;
+use sqlx::PgConnection;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What a delivery tells the subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A person becomes known.
+    Entered,
+    /// What is held changes.
+    Changed,
+    /// The person must be forgotten.
+    Left,
+}
+
+impl Event {
+    /// The word in tables and messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Entered => "entered",
+            Self::Changed => "changed",
+            Self::Left => "left",
+        }
+    }
+
+    fn read(word: &str) -> Result<Self, StoreError> {
+        [Self::Entered, Self::Changed, Self::Left]
+            .into_iter()
+            .find(|event| event.as_str() == word)
+            .ok_or(StoreError::Content { table: "delivery", column: "event" })
+    }
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// The subscriber has it, or must be taken to have it.
+    Delivered,
+    /// A later release took its place before it was sent.
+    Superseded,
+    /// It may no longer be sent.
+    Withdrawn,
+}
+
+impl Outcome {
+    /// The word in tables and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Superseded => "superseded",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// Content as authorised.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// The person towards the agreement.
+    pub reference: String,
+    /// How it gets out.
+    pub mode: &'static str,
+    /// Rises within (agreement, person).
+    pub release_no: i64,
+    /// The agreement.
+    pub agreement: String,
+    /// Who.
+    pub person_id: PersonId,
+    /// The ledger entry.
+    pub entry_id: Uuid,
+    /// The version that it is authorised under.
+    pub agreement_version: i32,
+    /// The topic's generation.
+    pub generation: i32,
+    /// What it tells.
+    pub event: Event,
+    /// Field names on the ledger.
+    pub fields: Vec<String>,
+    /// The outgoing record as canonical JSON.
+    pub payload: Vec<u8>,
+}
+
+/// A delivery without outcome.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OpenDelivery {
+    /// The person towards the agreement.
+    pub reference: String,
+    /// Rises within (agreement, person).
+    pub release_no: i64,
+    /// Who.
+    pub person_id: PersonId,
+    /// The version that it is authorised under.
+    pub agreement_version: i32,
+    /// The topic's generation.
+    pub generation: i32,
+    /// What it tells.
+    pub event: Event,
+    /// Field names on the ledger.
+    pub fields: Vec<String>,
+    /// The outgoing record.
+    pub payload: Vec<u8>,
+    /// Whether it may have been sent.
+    pub attempted: bool,
+    /// How often it was.
+    pub attempts: i32,
+    /// When it was authorised.
+    pub authorised_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for OpenDelivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OpenDelivery({} #{}, {:?})", self.reference, self.release_no, self.event)
+    }
+}
+
+impl std::fmt::Debug for NewDelivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NewDelivery({} #{} {}, {:?})", self.reference, self.release_no, self.mode, self.event)
+    }
+}
+
+/// One delivery within a lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryKey {
+    /// The person towards the agreement.
+    pub reference: String,
+    /// The release.
+    pub release_no: i64,
+}
+
+/// A delivery's outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which.
+    pub key: DeliveryKey,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// How much waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pending {
+    /// Deliveries without outcome.
+    pub records: i64,
+    /// Age of the oldest in seconds; 0 when none waits.
+    pub oldest_seconds: f64,
+}
+
+/// Adds deliveries, in the transaction of their ledger entries.
+pub async fn insert_deliveries(
+    connection: &mut PgConnection,
+    deliveries: &[NewDelivery],
+) -> Result<(), StoreError> {
+    // Arrays of arrays do not exist in PostgreSQL: field names travel as one text each, split there.
+    sqlx::query(
+        "insert into delivery (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation,
+                               event, fields, payload)
+         select ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation, event,
+                string_to_array(fields, ' '), payload
+         from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::integer[],
+                     $8::integer[], $9::text[], $10::text[], $11::bytea[])
+              as d (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation, event, fields,
+                    payload)",
+    )
+    .bind(deliveries.iter().map(|d| d.reference.as_str()).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.mode).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.release_no).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.agreement.as_str()).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.person_id).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.entry_id).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.agreement_version).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.generation).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.event.as_str()).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.fields.join(" ")).collect::<Vec<_>>())
+    .bind(deliveries.iter().map(|d| d.payload.as_slice()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+#[derive(sqlx::FromRow)]
+struct OpenRow {
+    r#ref: String,
+    release_no: i64,
+    person_id: PersonId,
+    agreement_version: i32,
+    generation: i32,
+    event: String,
+    fields: Vec<String>,
+    payload: Option<Vec<u8>>,
+    attempted: bool,
+    attempts: i32,
+    authorised_at: DateTime<Utc>,
+}
+
+/// The oldest persons with something to send on a lane, at most about `limit`, and everything that is open for them;
+/// by person, then release.
+pub async fn open_deliveries(
+    connection: &mut PgConnection,
+    lane: &LaneKey,
+    limit: i64,
+) -> Result<Vec<OpenDelivery>, StoreError> {
+    let rows: Vec<OpenRow> = sqlx::query_as(
+        "with oldest as (
+             select ref from delivery
+             where agreement = $1 and mode = $2 and settled_at is null and retry_at <= clock_timestamp()
+             order by authorised_at, ref limit $3)
+         select d.ref, d.release_no, d.person_id, d.agreement_version, d.generation, d.event, d.fields, d.payload,
+                d.attempted_at is not null as attempted, d.attempts, d.authorised_at
+         from (select distinct ref from oldest) o
+         cross join lateral (
+             select * from delivery where ref = o.ref and mode = $2 and settled_at is null) d
+         order by d.ref, d.release_no",
+    )
+    .bind(&lane.agreement)
+    .bind(&lane.mode)
+    .bind(limit)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(OpenDelivery {
+                reference: row.r#ref,
+                release_no: row.release_no,
+                person_id: row.person_id,
+                agreement_version: row.agreement_version,
+                generation: row.generation,
+                event: Event::read(&row.event)?,
+                fields: row.fields,
+                payload: row.payload.ok_or(StoreError::Content { table: "delivery", column: "payload" })?,
+                attempted: row.attempted,
+                attempts: row.attempts,
+                authorised_at: row.authorised_at,
+            })
+        })
+        .collect()
+}
+
+/// Notes that these are about to be sent: from here on each may have been received.
+pub async fn mark_attempted(
+    connection: &mut PgConnection,
+    lane: &LaneKey,
+    keys: &[DeliveryKey],
+) -> Result<(), StoreError> {
+    let (references, numbers) = columns(keys);
+    sqlx::query(
+        "update delivery d set attempted_at = coalesce(d.attempted_at, clock_timestamp()), attempts = d.attempts + 1
+         from unnest($2::text[], $3::bigint[]) as k (ref, release_no)
+         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.settled_at is null",
+    )
+    .bind(&lane.mode)
+    .bind(references)
+    .bind(numbers)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Gives outcomes and erases the payloads. What has an outcome already keeps it.
+pub async fn settle(
+    connection: &mut PgConnection,
+    lane: &LaneKey,
+    settlements: &[Settlement],
+) -> Result<(), StoreError> {
+    let keys: Vec<&DeliveryKey> = settlements.iter().map(|s| &s.key).collect();
+    sqlx::query(
+        "update delivery d set outcome = k.outcome, settled_at = clock_timestamp(), payload = null, parked = null
+         from unnest($2::text[], $3::bigint[], $4::text[]) as k (ref, release_no, outcome)
+         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.settled_at is null",
+    )
+    .bind(&lane.mode)
+    .bind(keys.iter().map(|k| k.reference.as_str()).collect::<Vec<_>>())
+    .bind(keys.iter().map(|k| k.release_no).collect::<Vec<_>>())
+    .bind(settlements.iter().map(|s| s.outcome.as_str()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what a subscriber holds of these persons, whose content was withdrawn, unless a later release is under way;
+/// they are due for review on `day`.
+pub async fn erase_content_of(
+    connection: &mut PgConnection,
+    agreement: &str,
+    withdrawn: &[(PersonId, i64)],
+    day: NaiveDate,
+) -> Result<(), StoreError> {
+    let (persons, numbers): (Vec<PersonId>, Vec<i64>) = withdrawn.iter().copied().unzip();
+    sqlx::query(
+        "update holding h set content_hash = null, next_review_on = least(h.next_review_on, $4)
+         from unnest($2::uuid[], $3::bigint[]) as w (person_id, release_no)
+         where h.person_id = w.person_id and h.agreement = $1 and h.release_no = w.release_no and h.member",
+    )
+    .bind(agreement)
+    .bind(persons)
+    .bind(numbers)
+    .bind(day)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Lets one person wait, with a reason code; the rest of the lane goes on.
+pub async fn park(
+    connection: &mut PgConnection,
+    lane: &LaneKey,
+    key: &DeliveryKey,
+    wait: Duration,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update delivery set retry_at = clock_timestamp() + $4 * interval '1 millisecond', parked = $5
+         where ref = $1 and mode = $2 and release_no = $3 and settled_at is null",
+    )
+    .bind(&key.reference)
+    .bind(&lane.mode)
+    .bind(key.release_no)
+    .bind(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX))
+    .bind(reason)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether anything of a generation waits on a lane.
+pub async fn has_open(
+    connection: &mut PgConnection,
+    lane: &LaneKey,
+    generation: i32,
+) -> Result<bool, StoreError> {
+    let open = sqlx::query_scalar(
+        "select exists (select from delivery
+                        where agreement = $1 and mode = $2 and generation <= $3 and settled_at is null)",
+    )
+    .bind(&lane.agreement)
+    .bind(&lane.mode)
+    .bind(generation)
+    .fetch_one(connection)
+    .await?;
+    Ok(open)
+}
+
+/// How much of an agreement waits, by all its modes.
+pub async fn pending(connection: &mut PgConnection, agreement: &str) -> Result<Pending, StoreError> {
+    let (records, oldest_seconds): (i64, Option<f64>) = sqlx::query_as(
+        "select count(*), extract(epoch from clock_timestamp() - min(authorised_at))::float8
+         from delivery where agreement = $1 and settled_at is null",
+    )
+    .bind(agreement)
+    .fetch_one(connection)
+    .await?;
+    Ok(Pending { records, oldest_seconds: oldest_seconds.unwrap_or(0.0) })
+}
+
+fn columns(keys: &[DeliveryKey]) -> (Vec<&str>, Vec<i64>) {
+    keys.iter().map(|k| (k.reference.as_str(), k.release_no)).unzip()
+}

@@ -1,0 +1,12 @@
+//! Consumers that begin where their store says and hand over batches with the claims they were read under.
+
+mod assignment;
+mod batch;
+mod group_consumer;
+mod position_store;
+mod reader_thread;
+
+pub use batch::{Batch, ConsumedRecord, Limits};
+pub use group_consumer::{ConsumerError, GroupConsumer};
+pub use position_store::{Claim, ClaimError, PositionStore, TopicPartition};
+pub(crate) use reader_thread::copy_message;

@@ -1,0 +1,235 @@
+//! The first load: nobody is told half a person.
+//!
+//! `keep`: records are only kept and attached, until the snapshot of every configured source is read. `facts`: each
+//! anchor gets its person and the person's facts. `merge`: each person is merged once, with everybody's facts there.
+//! `live`: from here on every transaction merges whom it touches.
+
+use crate::StoreError;
+use registry_rules::PersonId;
+use sqlx::{PgConnection, PgPool};
+
+/// Anchors that one transaction of the first load takes: large enough to spread its cost, small enough to repeat.
+const SLICE_ANCHORS: i64 = 1_000;
+/// Sorts after every anchor: they begin with `act:`, `person:`, `pin:` or `record:`.
+const AFTER_ALL: &str = "z";
+
+/// Where the first load stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LoadStage {
+    /// Records are kept and attached.
+    Keep,
+    /// Persons get ids and facts.
+    Facts,
+    /// Persons are merged.
+    Merge,
+    /// Done for good.
+    Live,
+}
+
+impl LoadStage {
+    /// The name in the table.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Facts => "facts",
+            Self::Merge => "merge",
+            Self::Live => "live",
+        }
+    }
+
+    pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
+        [Self::Keep, Self::Facts, Self::Merge, Self::Live]
+            .into_iter()
+            .find(|stage| stage.as_str() == text)
+            .ok_or(StoreError::Unreadable("stage of the first load"))
+    }
+}
+
+/// Names the sources whose snapshots the first load waits for.
+pub async fn declare_sources(connection: &mut PgConnection, sources: &[&str]) -> Result<(), StoreError> {
+    sqlx::query("insert into load_source (source) select unnest($1::text[]) on conflict do nothing")
+        .bind(sources)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A source's snapshot is read in all partitions.
+pub async fn source_ended(connection: &mut PgConnection, source: &str) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into load_source (source, ended_at) values ($1, now())
+         on conflict (source) do update set ended_at = coalesce(load_source.ended_at, excluded.ended_at)",
+    )
+    .bind(source)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// An operator lets the first load go on without a source. `false`: no such source is configured.
+pub async fn waive_source(connection: &mut PgConnection, source: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query("update load_source set waived = true where source = $1")
+        .bind(source)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Goes on to the next stage when the present one is complete; answers with the stage that holds now. Waits for the
+/// transactions that rely on the present stage, so it must be a transaction of its own.
+pub async fn advance_stage(connection: &mut PgConnection) -> Result<LoadStage, StoreError> {
+    let stage: String =
+        sqlx::query_scalar("select stage from load_state").fetch_one(&mut *connection).await?;
+    if stage == LoadStage::Live.as_str() {
+        return Ok(LoadStage::Live);
+    }
+    let stage: String =
+        sqlx::query_scalar("select stage from load_state for update").fetch_one(&mut *connection).await?;
+    let stage = LoadStage::parse(&stage)?;
+    let next = match stage {
+        LoadStage::Keep if sources_ended(connection).await? => {
+            cut_slices(connection).await?;
+            LoadStage::Facts
+        }
+        LoadStage::Facts if slices_left(connection, stage).await? == 0 => LoadStage::Merge,
+        LoadStage::Merge if slices_left(connection, stage).await? == 0 => LoadStage::Live,
+        LoadStage::Keep | LoadStage::Facts | LoadStage::Merge | LoadStage::Live => return Ok(stage),
+    };
+    sqlx::query("update load_state set stage = $1, changed_at = now()")
+        .bind(next.as_str())
+        .execute(connection)
+        .await?;
+    Ok(next)
+}
+
+async fn sources_ended(connection: &mut PgConnection) -> Result<bool, StoreError> {
+    let (all, ended): (i64, i64) = sqlx::query_as(
+        "select count(*), count(*) filter (where waived or ended_at is not null) from load_source",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(all > 0 && all == ended)
+}
+
+async fn slices_left(connection: &mut PgConnection, stage: LoadStage) -> Result<i64, StoreError> {
+    let left = sqlx::query_scalar("select count(*) from load_slice where stage = $1")
+        .bind(stage.as_str())
+        .fetch_one(connection)
+        .await?;
+    Ok(left)
+}
+
+async fn cut_slices(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into load_slice (stage, from_anchor, until_anchor)
+         select 'facts', anchor, coalesce(lead(anchor) over (order by anchor), $2) from (
+           select anchor, row_number() over (order by anchor) as n from (
+             select distinct anchor from record_latest where anchor is not null) d) s
+         where n % $1 = 1",
+    )
+    .bind(SLICE_ANCHORS)
+    .bind(AFTER_ALL)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// A range of anchors, the end excluded.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct LoadSlice {
+    /// First anchor.
+    pub from_anchor: String,
+    /// First anchor beyond.
+    pub until_anchor: String,
+}
+
+/// Takes a slice for this transaction; those that another one has are left to it.
+pub async fn take_slice(
+    connection: &mut PgConnection,
+    stage: LoadStage,
+) -> Result<Option<LoadSlice>, StoreError> {
+    let slice = sqlx::query_as(
+        "select from_anchor, until_anchor from load_slice where stage = $1 limit 1 for update skip locked",
+    )
+    .bind(stage.as_str())
+    .fetch_optional(connection)
+    .await?;
+    Ok(slice)
+}
+
+/// A slice's persons have their facts: it goes on to be merged.
+pub async fn pass_slice_on(connection: &mut PgConnection, slice: &LoadSlice) -> Result<(), StoreError> {
+    sqlx::query("update load_slice set stage = 'merge' where stage = 'facts' and from_anchor = $1")
+        .bind(&slice.from_anchor)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// A slice's persons are merged.
+pub async fn finish_slice(connection: &mut PgConnection, slice: &LoadSlice) -> Result<(), StoreError> {
+    sqlx::query("delete from load_slice where stage = 'merge' and from_anchor = $1")
+        .bind(&slice.from_anchor)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The anchors of a slice that records are attached to.
+pub async fn anchors_in_slice(
+    connection: &mut PgConnection,
+    slice: &LoadSlice,
+) -> Result<Vec<String>, StoreError> {
+    let anchors = sqlx::query_scalar(
+        "select distinct anchor from record_latest where anchor >= $1 and anchor < $2 order by 1",
+    )
+    .bind(&slice.from_anchor)
+    .bind(&slice.until_anchor)
+    .fetch_all(connection)
+    .await?;
+    Ok(anchors)
+}
+
+/// The persons whose own anchors are in a slice.
+pub async fn persons_in_slice(
+    connection: &mut PgConnection,
+    slice: &LoadSlice,
+) -> Result<Vec<PersonId>, StoreError> {
+    let persons = sqlx::query_scalar(
+        "select leads_to from anchor where anchor >= $1 and anchor < $2 and person_id = leads_to order by 1",
+    )
+    .bind(&slice.from_anchor)
+    .bind(&slice.until_anchor)
+    .fetch_all(connection)
+    .await?;
+    Ok(persons)
+}
+
+/// Where the registry as a whole stands, for those who watch it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct RecordCounts {
+    /// Persons that stand.
+    pub persons_live: i64,
+    /// Ids that lead to another person.
+    pub persons_merged: i64,
+    /// Cases that wait for somebody.
+    pub cases_open: i64,
+    /// Persons still to be merged today.
+    pub due: i64,
+    /// Slices of the first load still to be done.
+    pub slices: i64,
+}
+
+/// Counts persons, cases and what is left to do.
+pub async fn record_counts(pool: &PgPool) -> Result<RecordCounts, StoreError> {
+    let counts = sqlx::query_as(
+        "select (select count(*) from person where lifecycle <> 2 and version > 0) as persons_live,
+           (select count(*) from person where lifecycle = 2) as persons_merged,
+           (select count(*) from registry_case where open) as cases_open,
+           (select count(*) from due d, business_day b where d.on_date <= b.date) as due,
+           (select count(*) from load_slice) as slices",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(counts)
+}

@@ -1,0 +1,112 @@
+//! What merging reads: a person's anchors and records, and the records around them.
+//!
+//! Lateral subqueries with a limit fix the order of the look-ups: by the keys given first, whatever the planner knows of
+//! the tables' sizes.
+
+use crate::StoreError;
+use registry_rules::PersonId;
+use sqlx::PgConnection;
+
+/// An anchor that leads to a person.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct PersonAnchor {
+    /// The anchor.
+    pub anchor: String,
+    /// Its own id.
+    pub person_id: PersonId,
+    /// The person.
+    pub leads_to: PersonId,
+}
+
+/// All anchors that lead to the persons.
+pub async fn anchors_leading_to(
+    connection: &mut PgConnection,
+    persons: &[PersonId],
+) -> Result<Vec<PersonAnchor>, StoreError> {
+    let rows = sqlx::query_as("select anchor, person_id, leads_to from anchor where leads_to = any($1)")
+        .bind(persons)
+        .fetch_all(connection)
+        .await?;
+    Ok(rows)
+}
+
+/// A record with where it is attached.
+#[derive(Clone, sqlx::FromRow)]
+pub struct AttachedRecord {
+    /// Its anchor.
+    pub anchor: String,
+    /// Its number names somebody else.
+    pub contradicted: bool,
+    /// A steward's decision names it.
+    pub decided: bool,
+    /// Its Avro body. Personal.
+    pub payload: Vec<u8>,
+}
+
+impl std::fmt::Debug for AttachedRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AttachedRecord").field("payload_bytes", &self.payload.len()).finish_non_exhaustive()
+    }
+}
+
+/// The records attached to anchors, as they stand.
+pub async fn records_at_anchors(
+    connection: &mut PgConnection,
+    anchors: &[&str],
+) -> Result<Vec<AttachedRecord>, StoreError> {
+    let rows = sqlx::query_as(
+        "select r.anchor, r.contradicted, v.payload,
+           (select true from decision_record d where d.record_key = r.record_key limit 1) is not null as decided
+         from record_latest r
+         cross join lateral (
+           select v.payload from record_version v where v.record_key = r.record_key and v.epoch = r.epoch
+             and v.position = r.position and v.ordinal = r.ordinal limit 1) v
+         where r.anchor = any($1)",
+    )
+    .bind(anchors)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// A record that shares a relation group with somebody's.
+#[derive(Clone, sqlx::FromRow)]
+pub struct NeighbourRecord {
+    /// The record.
+    pub record_key: String,
+    /// The group.
+    pub relation_group: String,
+    /// What it says of its person's relation to the head of household.
+    pub relation_to_head: Option<String>,
+    /// Its person.
+    pub person_id: PersonId,
+    /// That person's facts (JSON); none before the first merge.
+    pub facts: Option<String>,
+}
+
+impl std::fmt::Debug for NeighbourRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NeighbourRecord({}, ***)", self.record_key)
+    }
+}
+
+/// The records of relation groups with the facts of their persons, by record key.
+pub async fn members_of_groups(
+    connection: &mut PgConnection,
+    groups: &[&str],
+) -> Result<Vec<NeighbourRecord>, StoreError> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as(
+        "select r.record_key, r.relation_group, r.relation_to_head, a.leads_to as person_id, p.facts
+         from record_latest r
+         cross join lateral (select a.leads_to from anchor a where a.anchor = r.anchor limit 1) a
+         left join lateral (select p.facts from person p where p.person_id = a.leads_to limit 1) p on true
+         where r.relation_group = any($1) order by r.record_key",
+    )
+    .bind(groups)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}

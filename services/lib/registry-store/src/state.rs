@@ -1,0 +1,118 @@
+//! The state hash: one number that says whether two registries hold the same.
+
+use crate::load::record_counts;
+use crate::{RecordCounts, StoreError, anchors_leading_to, history, records_at_anchors, show};
+use registry_rules::{
+    CaseFinding, CaseKind, CaseSubject, PersonId, RecordKey, SourceRecord, StateHash, person_hash,
+};
+use sqlx::{PgConnection, PgPool};
+use std::collections::BTreeMap;
+
+/// Persons read at once.
+const PAGE: i64 = 2_000;
+
+/// What the registry holds.
+#[derive(Clone, Copy, Debug)]
+pub struct RegistryState {
+    /// Sum of the hashes of persons with records.
+    pub hash: StateHash,
+    /// Persons, cases and what is left to do.
+    pub counts: RecordCounts,
+}
+
+/// Computes the state hash from what is stored, in one consistent view.
+pub async fn registry_state(pool: &PgPool) -> Result<RegistryState, StoreError> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("set transaction isolation level repeatable read, read only")
+        .execute(&mut *transaction)
+        .await?;
+    let mut hash = StateHash::default();
+    let mut after = PersonId::nil();
+    loop {
+        let persons: Vec<PersonId> = sqlx::query_scalar(
+            "select person_id from person where person_id > $1 order by person_id limit $2",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *transaction)
+        .await?;
+        let Some(last) = persons.last() else { break };
+        after = *last;
+        for one in page(&mut transaction, &persons).await? {
+            hash.add(&one);
+        }
+    }
+    transaction.commit().await?;
+    Ok(RegistryState { hash, counts: record_counts(pool).await? })
+}
+
+/// The hashes of those persons that have records: an id without any is history, not state.
+async fn page(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<[u8; 32]>, StoreError> {
+    let anchors = anchors_leading_to(connection, persons).await?;
+    let by_anchor: BTreeMap<&str, PersonId> =
+        anchors.iter().map(|a| (a.anchor.as_str(), a.leads_to)).collect();
+    let keys: Vec<&str> = by_anchor.keys().copied().collect();
+    let mut records: BTreeMap<PersonId, Vec<SourceRecord>> = BTreeMap::new();
+    for row in records_at_anchors(connection, &keys).await? {
+        if let Some(person) = by_anchor.get(row.anchor.as_str()) {
+            records.entry(*person).or_default().push(show::record(&row.payload)?);
+        }
+    }
+    let images: Vec<(Vec<u8>,)> = sqlx::query_as(
+        "select v.payload from person p join person_version v on v.key = p.person_id::text and v.id = p.version
+         where p.person_id = any($1)",
+    )
+    .bind(records.keys().copied().collect::<Vec<_>>())
+    .fetch_all(&mut *connection)
+    .await?;
+    let cases = open_cases(connection, &records).await?;
+    let mut hashes = Vec::with_capacity(records.len());
+    for (payload,) in images {
+        let image = history::image(&payload)?;
+        let own = records.get(&image.person_id).map_or(&[][..], Vec::as_slice);
+        let open = cases.get(&image.person_id).map_or(&[][..], Vec::as_slice);
+        hashes.push(person_hash(own, &image, open));
+    }
+    Ok(hashes)
+}
+
+async fn open_cases(
+    connection: &mut PgConnection,
+    records: &BTreeMap<PersonId, Vec<SourceRecord>>,
+) -> Result<BTreeMap<PersonId, Vec<CaseFinding>>, StoreError> {
+    let mut subjects: BTreeMap<String, (PersonId, CaseSubject)> = BTreeMap::new();
+    for (person, own) in records {
+        let mut add =
+            |subject: CaseSubject| subjects.insert(crate::case_subject(&subject), (*person, subject));
+        add(CaseSubject::Person(*person));
+        for record in own {
+            add(CaseSubject::Record(record.record_key.clone()));
+        }
+    }
+    let rows: Vec<(String, String, String, String, Vec<String>, i16)> = sqlx::query_as(
+        "select subject, kind, field, fingerprint, records, severity from registry_case
+         where open and subject = any($1)",
+    )
+    .bind(subjects.keys().collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    let mut cases: BTreeMap<PersonId, Vec<CaseFinding>> = BTreeMap::new();
+    for (subject, kind, field, fingerprint, records, severity) in rows {
+        let unreadable = || StoreError::Unreadable("case");
+        let Some((person, subject)) = subjects.get(&subject).cloned() else { continue };
+        let finding = CaseFinding {
+            subject,
+            kind: CaseKind::ALL.into_iter().find(|k| k.as_str() == kind).ok_or_else(unreadable)?,
+            field: (!field.is_empty()).then(|| field.parse()).transpose().map_err(|_| unreadable())?,
+            fingerprint,
+            records: records
+                .into_iter()
+                .map(RecordKey::try_from)
+                .collect::<Result<_, _>>()
+                .map_err(|_| unreadable())?,
+            severity: u8::try_from(severity).map_err(|_| unreadable())?,
+        };
+        cases.entry(person).or_default().push(finding);
+    }
+    Ok(cases)
+}

@@ -1,0 +1,247 @@
+//! The merge transaction: a batch of messages, all their effects, and the positions, or nothing of it.
+
+use crate::answer::{answers, put_answers, rejected};
+use crate::attach::{STEWARD, attach_changes};
+use crate::attaching::Attaching;
+use crate::commit::write_merged;
+use crate::identify::identify;
+use crate::incoming::{Incoming, IncomingMessage};
+use crate::keep::{Kept, Partition, SnapshotMark, keep};
+use crate::merge::{MergeRequest, Merged, merge};
+use crate::reconciler::{Now, Reconciler};
+use event_log::ControlEvent;
+use registry_rules::{Decision, PersonId, RecordKey};
+use registry_store::{
+    LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_markers,
+    keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
+    move_positions, move_versions, open_day, put_latest, reattach,
+};
+use service_runtime::crash_point;
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Applied {
+    /// It is in the registry.
+    Done(Summary),
+    /// The first load must get on before anything more is taken.
+    Loading(LoadStage),
+}
+
+/// What a batch did.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Outcomes by topic and partition.
+    pub outcomes: BTreeMap<(Arc<str>, i32), Outcomes>,
+    /// Next offsets by topic and partition.
+    pub positions: BTreeMap<(Arc<str>, i32), i64>,
+    /// Partitions that have another owner; their messages were left to it.
+    pub fenced: Vec<(Arc<str>, i32)>,
+    /// Attachments by rule, 1 to 5.
+    pub attached: BTreeMap<i16, u64>,
+    /// Versions of persons published.
+    pub versions: usize,
+    /// Cases by what happened to them and their kind.
+    pub cases: BTreeMap<(&'static str, String), u64>,
+    /// Somebody is due now, a sweep waits, or the first load may go on.
+    pub more_to_do: bool,
+}
+
+impl Reconciler {
+    /// Applies a batch in one transaction. [`StoreError::is_contention`] means: again from the beginning.
+    pub async fn apply(&self, batch: &Incoming) -> Result<Applied, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let now = self.now(&mut transaction).await?;
+        if matches!(now.stage, LoadStage::Facts | LoadStage::Merge) {
+            return Ok(Applied::Loading(now.stage));
+        }
+        let mut summary = Summary::default();
+        let messages = self.owned(&mut transaction, batch, &mut summary).await?;
+        let kept = keep(&mut transaction, &messages).await?;
+        self.reconcile(&mut transaction, &now, &kept, &mut summary).await?;
+        self.put_marks(&mut transaction, &now, &kept, &mut summary).await?;
+        self.put_positions(&mut transaction, kept.partitions, &mut summary).await?;
+        crash_point!("merge.before-commit");
+        transaction.commit().await?;
+        crash_point!("merge.after-commit");
+        Ok(Applied::Done(summary))
+    }
+
+    /// The messages whose partitions are still ours and that were not applied before.
+    async fn owned<'b>(
+        &self,
+        connection: &mut PgConnection,
+        batch: &'b Incoming,
+        summary: &mut Summary,
+    ) -> Result<Vec<&'b IncomingMessage>, StoreError> {
+        let partitions: Vec<Partition> = batch.claims.keys().cloned().collect();
+        let rows = fence_positions(connection, &self.settings.group, &partitions).await?;
+        let mut owned: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        for (topic, partition) in &partitions {
+            let row = rows.iter().find(|r| r.topic == **topic && r.partition == *partition);
+            let claim = batch.claims.get(&(Arc::clone(topic), *partition));
+            match row.filter(|row| Some(&row.owner_epoch) == claim) {
+                Some(row) => {
+                    owned.insert((topic, *partition), row.next_offset.unwrap_or(0));
+                }
+                None => summary.fenced.push((Arc::clone(topic), *partition)),
+            }
+        }
+        let is_new =
+            |m: &&IncomingMessage| owned.get(&(&*m.topic, m.partition)).is_some_and(|next| m.offset >= *next);
+        Ok(batch.messages.iter().filter(is_new).collect())
+    }
+
+    /// Records to golden records. While the first load keeps, persons wait.
+    pub(crate) async fn reconcile(
+        &self,
+        connection: &mut PgConnection,
+        now: &Now,
+        kept: &Kept<'_>,
+        summary: &mut Summary,
+    ) -> Result<(), StoreError> {
+        keep_versions(connection, &kept.versions).await?;
+        let attaching = attach_changes(connection, kept).await?;
+        put_latest(connection, &attaching.rows).await?;
+        move_versions(connection, &kept.moved).await?;
+        let others: Vec<_> = attaching.others.iter().map(|r| (r.record_key.clone(), r.new.clone())).collect();
+        reattach(connection, &others).await?;
+        for one in attaching.changed.iter().chain(&attaching.others) {
+            *summary.attached.entry(one.new.rule).or_default() += 1;
+        }
+        let decisions = decisions(kept);
+        keep_decisions(connection, &decisions).await?;
+        if now.stage != LoadStage::Live {
+            return Ok(());
+        }
+        let ground = self.ground(now);
+        let identified = identify(connection, &attaching, &self.settings.topics).await?;
+        let mut request = MergeRequest {
+            persons: identified.persons,
+            merged: identified.merged,
+            groups: attaching.groups.clone(),
+            contradicted: contradicted(&attaching),
+        };
+        request.persons.extend(persons_of(connection, &decisions).await?);
+        let merged = merge(connection, &ground, &request).await?;
+        write_merged(connection, &ground, &merged).await?;
+        let mut told = answers(&attaching, &merged, &decisions);
+        told.extend(rejected(kept.markers.values()));
+        put_answers(connection, &self.settings.topics, &told).await?;
+        summary.note(&merged);
+        Ok(())
+    }
+
+    /// Marks between records: markers of rows, snapshots, fences, day and rules.
+    async fn put_marks(
+        &self,
+        connection: &mut PgConnection,
+        now: &Now,
+        kept: &Kept<'_>,
+        summary: &mut Summary,
+    ) -> Result<(), StoreError> {
+        let markers: Vec<_> = kept.markers.values().cloned().collect();
+        keep_markers(connection, &markers).await?;
+        keep_unreadable(connection, &kept.unreadable).await?;
+        for mark in &kept.snapshots {
+            match mark {
+                SnapshotMark::Begin { source, epoch, partition } => {
+                    mark_begin(connection, source, *epoch, *partition).await?;
+                }
+                SnapshotMark::End { source, end, partition } => {
+                    let partitions = self.settings.sources.get(*source).copied().unwrap_or(1);
+                    let swept = end.tables.iter().filter(|_| *source != STEWARD);
+                    let tables: Vec<_> =
+                        swept.map(|t| (t.entity.as_str(), end.truncated.contains(&t.entity))).collect();
+                    let place = (end.epoch, *partition);
+                    summary.more_to_do |= mark_end(connection, source, place, partitions, &tables).await?;
+                }
+            }
+        }
+        for event in &kept.control {
+            match event {
+                ControlEvent::DayOpened { date } => {
+                    open_day(connection, *date).await?;
+                    summary.more_to_do |= *date > now.date;
+                }
+                ControlEvent::RulesActivated { rule_set } => {
+                    if !activate_rules(connection, rule_set).await? {
+                        tracing::error!(rule_set, "no such rule set is kept; the one in force stays");
+                    }
+                    summary.more_to_do = true;
+                }
+            }
+        }
+        mark_fences(connection, &self.settings.group, &kept.fences).await
+    }
+
+    async fn put_positions(
+        &self,
+        connection: &mut PgConnection,
+        partitions: BTreeMap<Partition, (i64, Outcomes)>,
+        summary: &mut Summary,
+    ) -> Result<(), StoreError> {
+        let mut moves = Vec::with_capacity(partitions.len());
+        for ((topic, partition), (next, outcomes)) in partitions {
+            summary.positions.insert((Arc::clone(&topic), partition), next);
+            summary.outcomes.insert((Arc::clone(&topic), partition), outcomes);
+            moves.push((topic, partition, next, outcomes));
+        }
+        move_positions(connection, &self.settings.group, &moves).await
+    }
+}
+
+impl Summary {
+    pub(crate) fn note(&mut self, merged: &Merged) {
+        self.versions += merged.versions.len();
+        self.more_to_do |= !merged.neighbours.is_empty();
+        for case in &merged.cases {
+            *self.cases.entry((case.event, case.case.kind.clone())).or_default() += 1;
+        }
+    }
+}
+
+/// The decisions among the changed records. One that cannot be read is the console's fault: it is kept as received and
+/// decides nothing.
+fn decisions(kept: &Kept<'_>) -> Vec<(RecordKey, Decision)> {
+    let records = kept.changes.values().map(|change| &change.new.record);
+    let mut decisions = Vec::new();
+    for record in records.filter(|record| record.record_key.source() == STEWARD) {
+        match Decision::from_record(record) {
+            Ok(Some(decision)) => decisions.push((record.record_key.clone(), decision)),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(record = %record.record_key, %error, "a decision cannot be read and decides nothing")
+            }
+        }
+    }
+    decisions
+}
+
+fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
+    let all = attaching.changed.iter().chain(&attaching.others);
+    all.filter(|r| r.old.contradicted)
+        .filter_map(|r| RecordKey::try_from(r.record_key.clone()).ok())
+        .collect()
+}
+
+/// The persons whose records decisions name.
+async fn persons_of(
+    connection: &mut PgConnection,
+    decisions: &[(RecordKey, Decision)],
+) -> Result<Vec<PersonId>, StoreError> {
+    if decisions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: BTreeSet<&str> = decisions
+        .iter()
+        .flat_map(|(_, d)| std::iter::once(&d.takes).chain(d.considered.iter().map(|c| &c.record_key)))
+        .map(RecordKey::as_str)
+        .collect();
+    let latest = latest_of(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
+    let anchors = load_anchors(connection, &anchors).await?;
+    Ok(anchors.into_iter().map(|anchor| anchor.leads_to).collect())
+}

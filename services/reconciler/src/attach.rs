@@ -1,0 +1,256 @@
+//! Records to anchors: the changed ones, and all others whose keys mean something else now (design §3).
+//!
+//! Every key that is read here is locked before: a transaction that changes what a key means waits for those that rely
+//! on it, and then sees their records.
+
+use crate::attaching::{Attaching, Relocated, attached, shared};
+use crate::gather::record_of;
+use crate::keep::{Change, Kept};
+use registry_rules::{
+    Offer, Pin, PinRegister, RecordKey, RecordedLinks, SourceRecord, Standing, TieKind, accepted_anchor,
+    attach, offer, register_entry,
+};
+use registry_store::{
+    Attached, LatestRow, Sibling, StoreError, close_register, lock_keys, offering, replace_entries,
+    source_keys_of_pins,
+};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rounds in which the classes of changed register entries may grow under other transactions' hands.
+const CLASS_ROUNDS: usize = 8;
+
+/// The source whose records are decisions, attached to nobody.
+pub(crate) const STEWARD: &str = "steward";
+
+/// The keys that a batch names.
+#[derive(Debug, Default)]
+struct Keys {
+    source_keys: BTreeSet<String>,
+    pins: BTreeSet<String>,
+    groups: BTreeSet<String>,
+    /// Records to be read by their own key: changed ones with a past, and those nobody shares a source key with.
+    records: BTreeSet<String>,
+}
+
+/// Attaches what a batch changes. Leaves the register's entries as the batch wants them.
+pub(crate) async fn attach_changes(
+    connection: &mut PgConnection,
+    kept: &Kept<'_>,
+) -> Result<Attaching, StoreError> {
+    let mut found = Attaching::default();
+    if kept.changes.is_empty() {
+        return Ok(found);
+    }
+    let offers: BTreeMap<&str, Offer> = kept
+        .changes
+        .iter()
+        .filter(|(_, change)| change.new.record.record_key.source() != STEWARD)
+        .filter_map(|(key, change)| Some((*key, offer(&change.new.record)?)))
+        .collect();
+    let mut keys = named(kept, &offers);
+    let all = [&keys.source_keys, &keys.pins, &keys.groups];
+    lock_keys(connection, all.into_iter().flatten().map(String::as_str)).await?;
+    found.pins = change_register(connection, kept).await?;
+    if !found.pins.is_empty() {
+        follow_pins(connection, &found.pins, &mut keys).await?;
+    }
+    let siblings = load_siblings(connection, &keys).await?;
+    let mut all: BTreeMap<&str, Offer> = siblings
+        .iter()
+        .filter(|(sibling, _)| !kept.changes.contains_key(sibling.record_key.as_str()))
+        .map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone()))
+        .collect();
+    all.extend(offers);
+    let pins: BTreeSet<&str> =
+        all.values().filter_map(|o| o.pin.as_ref()).chain(&found.pins).map(Pin::as_str).collect();
+    let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
+    found.register = PinRegister::new(entries);
+    found.stands_for = keys.source_keys.iter().map(|key| (key.clone(), BTreeSet::new())).collect();
+    found.stands_for.extend(kept.changes.keys().map(|key| (format!("record:{key}"), BTreeSet::new())));
+    for offer in all.values() {
+        let classes = found.stands_for.entry(offer.source_key.clone()).or_default();
+        classes.extend(accepted_anchor(offer, &found.register));
+    }
+    place(&mut found, kept, &siblings, &all);
+    Ok(found)
+}
+
+/// The keys of changed records, before and after.
+fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Keys {
+    let mut keys = Keys::default();
+    for (key, change) in &kept.changes {
+        if let Some(old) = &change.old {
+            keys.source_keys.extend(old.source_key.clone());
+            keys.pins.extend(old.pin.clone());
+            keys.groups.extend(old.relation_group.clone());
+            keys.records.insert((*key).to_owned());
+        }
+        if let Some(offer) = offers.get(key) {
+            keys.source_keys.extend(shared(&offer.source_key).map(ToOwned::to_owned));
+            keys.pins.extend(offer.pin.as_ref().map(|pin| pin.as_str().to_owned()));
+        }
+        keys.groups.extend(relation_group(&change.new.record));
+        if let Some(entry) = register_entry(&change.new.record) {
+            keys.pins.extend(entry.replaces.map(|pin| pin.as_str().to_owned()));
+        }
+    }
+    keys
+}
+
+/// The group through which a record ties its person to others, while it counts.
+pub(crate) fn relation_group(record: &SourceRecord) -> Option<String> {
+    let ties = record.standing.counts() && TieKind::possible(&record.record_key);
+    record.relation_group.clone().filter(|_| ties)
+}
+
+fn is_register(change: &Change<'_>) -> bool {
+    let key = &change.new.record.record_key;
+    (key.source(), key.entity()) == registry_rules::PIN_REGISTER
+}
+
+/// Brings the register's entries up to date; gives the numbers of all classes that this changes, before and after, all of
+/// them locked.
+async fn change_register(
+    connection: &mut PgConnection,
+    kept: &Kept<'_>,
+) -> Result<BTreeSet<Pin>, StoreError> {
+    let changes: Vec<_> = kept.changes.iter().filter(|(_, change)| is_register(change)).collect();
+    if changes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let entries: Vec<_> =
+        changes.iter().filter_map(|(_, change)| register_entry(&change.new.record)).collect();
+    let old: Vec<(&str, &str)> = changes
+        .iter()
+        .filter_map(|(key, change)| Some((change.old.as_ref()?.pin.as_deref()?, **key)))
+        .collect();
+    let mut pins: BTreeSet<String> = old.iter().map(|(pin, _)| (*pin).to_owned()).collect();
+    for entry in &entries {
+        pins.insert(entry.pin.as_str().to_owned());
+        pins.extend(entry.replaces.as_ref().map(|pin| pin.as_str().to_owned()));
+    }
+    for _ in 0..CLASS_ROUNDS {
+        lock_keys(connection, pins.iter().map(String::as_str)).await?;
+        let known = close_register(connection, &pins.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let before = pins.len();
+        for entry in known {
+            pins.insert(entry.pin.as_str().to_owned());
+            pins.extend(entry.replaces.map(|pin| pin.as_str().to_owned()));
+        }
+        if pins.len() == before {
+            replace_entries(connection, &old, &entries).await?;
+            return Ok(pins.iter().filter_map(|pin| pin.parse().ok()).collect());
+        }
+    }
+    Err(StoreError::Overtaken("a class of numbers"))
+}
+
+/// All records that carry one of the numbers are to be attached anew, with those that share their source keys.
+async fn follow_pins(
+    connection: &mut PgConnection,
+    pins: &BTreeSet<Pin>,
+    keys: &mut Keys,
+) -> Result<(), StoreError> {
+    let numbers: Vec<&str> = pins.iter().map(Pin::as_str).collect();
+    let mut further = BTreeSet::new();
+    for (record_key, source_key) in source_keys_of_pins(connection, &numbers).await? {
+        match source_key {
+            Some(source_key) => further.insert(source_key),
+            None => keys.records.insert(record_key),
+        };
+    }
+    lock_keys(connection, further.difference(&keys.source_keys).map(String::as_str)).await?;
+    keys.source_keys.extend(further);
+    Ok(())
+}
+
+/// The records offering the keys, as they stand, each with what it offers.
+async fn load_siblings(
+    connection: &mut PgConnection,
+    keys: &Keys,
+) -> Result<Vec<(Sibling, Offer)>, StoreError> {
+    let source_keys: Vec<&str> = keys.source_keys.iter().map(String::as_str).collect();
+    let records: Vec<&str> = keys.records.iter().map(String::as_str).collect();
+    if source_keys.is_empty() && records.is_empty() {
+        return Ok(Vec::new());
+    }
+    let siblings = offering(connection, &source_keys, &records).await?;
+    siblings
+        .into_iter()
+        .map(|sibling| {
+            let offer = offer_of(&sibling)?;
+            Ok((sibling, offer))
+        })
+        .collect()
+}
+
+/// Without a number, name and date of birth say nothing here.
+fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
+    if let Some(payload) = &sibling.payload {
+        return offer(&record_of(payload)?).ok_or(StoreError::Unreadable("record"));
+    }
+    let record_key =
+        RecordKey::try_from(sibling.record_key.clone()).map_err(|_| StoreError::Unreadable("record key"))?;
+    let source_key = sibling.source_key.clone().unwrap_or_else(|| format!("record:{record_key}"));
+    Ok(Offer { record_key, pin: None, name: None, birth: None, source_key })
+}
+
+/// Places every record in question.
+fn place(
+    found: &mut Attaching,
+    kept: &Kept<'_>,
+    siblings: &[(Sibling, Offer)],
+    offers: &BTreeMap<&str, Offer>,
+) {
+    let none = BTreeSet::new();
+    let go = |offer: &Offer, found: &Attaching| {
+        let classes = found.stands_for.get(&offer.source_key).unwrap_or(&none);
+        attached(attach(offer, RecordedLinks::default(), &found.register, classes))
+    };
+    let mut stood: BTreeMap<&str, &Attached> = BTreeMap::new();
+    for (sibling, offer) in siblings {
+        let key = sibling.record_key.as_str();
+        stood.insert(key, &sibling.attached);
+        if kept.changes.contains_key(key) {
+            continue;
+        }
+        let new = go(offer, found);
+        if new != sibling.attached {
+            found.others.push(Relocated {
+                record_key: sibling.record_key.clone(),
+                old: sibling.attached.clone(),
+                new,
+            });
+        }
+    }
+    for (key, change) in &kept.changes {
+        let new = offers.get(key).map(|offer| go(offer, found)).unwrap_or_default();
+        let old = stood.get(key).map(|a| (*a).clone()).unwrap_or_default();
+        let row = latest_row(change, offers.get(key), new.clone());
+        found.groups.extend(change.old.as_ref().and_then(|o| o.relation_group.clone()));
+        found.groups.extend(row.relation_group.clone());
+        found.rows.push(row);
+        found.changed.push(Relocated { record_key: (*key).to_owned(), old, new });
+    }
+}
+
+fn latest_row(change: &Change<'_>, offer: Option<&Offer>, attached: Attached) -> LatestRow {
+    let record = &change.new.record;
+    let relation_group = relation_group(record);
+    let relation = record.fields.iter().find(|(name, _)| name.as_str() == "npd.relation_to_head");
+    LatestRow {
+        record_key: record.record_key.as_str().into(),
+        version: record.version,
+        standing: record.standing,
+        content_hash: change.new.content_hash,
+        pin: offer.and_then(|o| o.pin.as_ref()).map(|pin| pin.as_str().to_owned()),
+        source_key: offer.and_then(|o| shared(&o.source_key)).map(ToOwned::to_owned),
+        relation_to_head: relation
+            .filter(|_| relation_group.is_some() && record.standing != Standing::Withdrawn)
+            .and_then(|(_, value)| value.text())
+            .map(ToOwned::to_owned),
+        relation_group,
+        attached,
+    }
+}

@@ -1,0 +1,59 @@
+//! What a reconciler is configured with.
+
+use event_log::{KafkaConfig, SchemaRegistryConfig};
+use serde::Deserialize;
+use service_runtime::{AdminConfig, ByteSize, DatabaseConfig, HumanDuration, SecretFile};
+use std::path::PathBuf;
+
+/// Configuration of a reconciler.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where `/metrics`, `/healthz` and `/readyz` are.
+    #[serde(default)]
+    pub admin: AdminConfig,
+    /// The registry database.
+    pub registry: DatabaseConfig,
+    /// The event log.
+    pub kafka: KafkaConfig,
+    /// The schema registry.
+    pub schema_registry: SchemaRegistryConfig,
+    /// The sources read: the first load waits for the snapshot of each.
+    pub sources: Vec<String>,
+    /// The field catalogue: the rule set that a new registry begins with.
+    pub catalogue: PathBuf,
+    /// Key under which values are hashed for fingerprints; the console has the same.
+    pub fingerprint_key_file: SecretFile,
+    /// Name of this instance, for the lease of the day and the logs.
+    #[serde(default = "instance")]
+    pub instance: String,
+    /// What one transaction takes.
+    #[serde(default)]
+    pub batch: BatchConfig,
+}
+
+fn instance() -> String {
+    format!("reconciler-{}", std::process::id())
+}
+
+/// What one transaction takes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BatchConfig {
+    /// Messages.
+    pub max_records: usize,
+    /// Bytes.
+    pub max_bytes: ByteSize,
+    /// Time to gather them in.
+    pub max_wait: HumanDuration,
+}
+
+impl Default for BatchConfig {
+    fn default() -> Self {
+        Self {
+            max_records: 2_000,
+            max_bytes: ByteSize::from_mib(8),
+            max_wait: HumanDuration::from_millis(20),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Batches from the log, decoded and applied, in the order of each partition.
+
+use crate::apply::Applied;
+use crate::incoming::{Body, Incoming, IncomingMessage};
+use crate::run::Shared;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use event_log::{
+    Batch, Claim, ClaimError, ConsumedRecord, ControlEvent, GroupConsumer, Limits, Message, MessageReader,
+    PositionStore, ReadError, SourceMessage, TopicPartition, UnknownFields, header_names, split_wire_header,
+};
+use registry_rules::SourceRecord;
+use registry_store::{Received, claim_positions};
+use service_runtime::ExitClass;
+use service_runtime::backoff::{Backoff, Policy};
+use sqlx::PgPool;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Longest key that is indexed; longer ones are no key of any office.
+const MAX_KEY_BYTES: usize = 1_000;
+/// How often a batch that waits for the first load looks again.
+const LOADING_POLL: Duration = Duration::from_millis(100);
+
+/// Positions in the registry.
+#[derive(Debug)]
+struct RegistryPositions {
+    pool: PgPool,
+    group: String,
+}
+
+#[async_trait]
+impl PositionStore for RegistryPositions {
+    async fn claim(&self, partitions: &[TopicPartition]) -> Result<Vec<Claim>, ClaimError> {
+        let failed = |error: registry_store::StoreError| ClaimError { reason: error.to_string() };
+        let wanted: Vec<_> = partitions.iter().map(|p| (Arc::clone(&p.topic), p.partition)).collect();
+        let mut connection = self.pool.acquire().await.map_err(|error| failed(error.into()))?;
+        let claimed = claim_positions(&mut connection, &self.group, &wanted).await.map_err(failed)?;
+        let claims = claimed.into_iter().map(|row| Claim {
+            partition: TopicPartition::new(row.topic, row.partition),
+            next_offset: row.next_offset,
+            owner_epoch: row.owner_epoch,
+        });
+        Ok(claims.collect())
+    }
+}
+
+/// Reads and applies until the drain.
+pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
+    let mut topics: Vec<Arc<str>> =
+        shared.source_of_topic.keys().map(|topic| topic.as_str().into()).collect();
+    topics.push(shared.kafka.topics().control());
+    let group = shared.group.clone();
+    let store = Arc::new(RegistryPositions { pool: shared.pool.clone(), group: group.clone() });
+    let limits = Limits {
+        max_records: shared.batch.max_records,
+        max_bytes: shared.batch.max_bytes.as_usize(),
+        max_wait: shared.batch.max_wait.get(),
+    };
+    let mut consumer = GroupConsumer::open(&shared.kafka, &group, &topics, store, limits).await?;
+    let mut readers = Readers {
+        sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
+        control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
+    };
+    let ready = shared.readiness.check("log");
+    while let Some(batch) = shared.drain.unless_requested(consumer.next_batch()).await {
+        ready.set(batch.is_ok());
+        let Some(incoming) = readers.read(&shared, batch?).await? else { break };
+        let Some(positions) = apply(&shared, &incoming).await? else { break };
+        consumer.commit_hint(positions);
+    }
+    consumer.close().await;
+    Ok(())
+}
+
+/// Applies a batch, again and again if need be; none if the drain came first.
+async fn apply(
+    shared: &Shared,
+    incoming: &Incoming,
+) -> anyhow::Result<Option<std::collections::BTreeMap<TopicPartition, i64>>> {
+    loop {
+        let began = Instant::now();
+        let Some(applied) = shared.steadily(|| shared.reconciler.apply(incoming)).await? else {
+            return Ok(None);
+        };
+        match applied {
+            Applied::Done(summary) => {
+                shared.metrics.applied(&summary, began.elapsed(), |topic| shared.source_of(topic));
+                if summary.more_to_do {
+                    shared.wake.notify_one();
+                }
+                let positions = summary.positions.into_iter();
+                return Ok(Some(
+                    positions.map(|((topic, n), next)| (TopicPartition::new(topic, n), next)).collect(),
+                ));
+            }
+            Applied::Loading(stage) => {
+                tracing::debug!(?stage, "the first load goes on before more is read");
+                let waited = shared
+                    .drain
+                    .unless_requested(tokio::time::timeout(LOADING_POLL, shared.loaded.notified()));
+                if waited.await.is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+    }
+}
+
+/// Decoders, one for each kind of message.
+#[derive(Debug)]
+struct Readers {
+    sources: MessageReader<SourceMessage>,
+    control: MessageReader<ControlEvent>,
+}
+
+impl Readers {
+    /// Decodes a batch; none if the drain came while the schema registry was away.
+    async fn read(&mut self, shared: &Shared, batch: Batch) -> anyhow::Result<Option<Incoming>> {
+        let mut messages = Vec::with_capacity(batch.records.len());
+        for record in batch.records {
+            let source = shared.source_of_topic.get(&*record.topic).cloned();
+            let mut backoff = Backoff::new(Policy::DEPENDENCY);
+            let body = loop {
+                let read = match &source {
+                    Some(_) => self.sources.read(&record).await.map(|message| source_body(message, &record)),
+                    None => self.control.read(&record).await.map(Body::Control),
+                };
+                match read {
+                    Ok(body) => break body,
+                    Err(error) if error.is_transient() => {
+                        tracing::warn!(%error, "a schema cannot be had; trying again");
+                        if !backoff.wait(&shared.drain).await {
+                            return Ok(None);
+                        }
+                    }
+                    Err(error) => break not_readable(error, &record)?,
+                }
+            };
+            messages.push(IncomingMessage {
+                source: source.unwrap_or_else(|| "".into()),
+                topic: record.topic,
+                partition: record.partition,
+                offset: record.offset,
+                received_at: received_at(record.timestamp_ms),
+                body,
+            });
+        }
+        let claims = batch.claims.into_iter().map(|(p, epoch)| ((p.topic, p.partition), epoch)).collect();
+        Ok(Some(Incoming { messages, claims }))
+    }
+}
+
+fn received_at(timestamp_ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(timestamp_ms).unwrap_or_default()
+}
+
+/// A message that is none goes aside; a writer newer than this program, or a registry made anew, stops the service.
+fn not_readable(error: ReadError, record: &ConsumedRecord) -> anyhow::Result<Body> {
+    match error {
+        ReadError::Tombstone | ReadError::Wire(_) | ReadError::Decode(_) | ReadError::Unresolvable { .. } => {
+            tracing::error!(topic = &*record.topic, partition = record.partition, offset = record.offset, %error, "kept aside");
+            Ok(aside(error.to_string(), record))
+        }
+        ReadError::Registry(_) | ReadError::Fingerprint { .. } | ReadError::UnknownField { .. } => {
+            Err(anyhow::Error::new(error).context(ExitClass::Configuration))
+        }
+    }
+}
+
+fn aside(reason: String, record: &ConsumedRecord) -> Body {
+    Body::Unreadable { reason, key: record.key.clone(), payload: record.payload.clone() }
+}
+
+fn source_body(message: SourceMessage, record: &ConsumedRecord) -> Body {
+    match message {
+        SourceMessage::Record(source_record) => match received(source_record, record) {
+            Ok(received) => Body::Record(received),
+            Err(error) => aside(error.to_string(), record),
+        },
+        mark @ (SourceMessage::Marker(_)
+        | SourceMessage::SnapshotBegin(_)
+        | SourceMessage::SnapshotEnd(_)
+        | SourceMessage::Fence(_)) => Body::Mark(mark),
+    }
+}
+
+/// The bytes are kept as received where their schema is ours; others are kept in our schema, which is the one they will
+/// be read with.
+fn received(record: SourceRecord, consumed: &ConsumedRecord) -> anyhow::Result<Received> {
+    check_keys(&record)?;
+    let ours = SourceMessage::schema().fingerprint()?.as_str();
+    let content_hash = record.content_hash();
+    let payload = consumed.payload.as_deref().unwrap_or_default();
+    let (record, payload): (SourceRecord, Arc<[u8]>) =
+        if consumed.header(header_names::SCHEMA_FINGERPRINT) == Some(ours.as_bytes()) {
+            (record, split_wire_header(payload)?.1.into())
+        } else {
+            let mut written = Vec::with_capacity(payload.len());
+            let message = SourceMessage::Record(record.clone());
+            message.encode(&mut written)?;
+            (record, written.into())
+        };
+    let received_at = received_at(consumed.timestamp_ms);
+    Ok(Received { record, content_hash, payload, fingerprint: ours.into(), received_at })
+}
+
+/// What becomes a key in the database must fit into an index and hold no NUL, which PostgreSQL has no text for.
+fn check_keys(record: &SourceRecord) -> anyhow::Result<()> {
+    let acts = [&record.act, &record.refers_to].into_iter().flatten();
+    let keys = std::iter::once(record.record_key.as_str())
+        .chain(record.identifiers.iter().map(|i| i.value.as_str()))
+        .chain(record.relation_group.as_deref())
+        .chain(
+            acts.flat_map(|act| [act.source.as_str(), act.act.as_str(), act.role.as_deref().unwrap_or("")]),
+        );
+    for key in keys {
+        anyhow::ensure!(key.len() <= MAX_KEY_BYTES, "a key has more than {MAX_KEY_BYTES} bytes");
+        anyhow::ensure!(!key.contains('\0'), "a key holds a NUL character");
+    }
+    let texts = record.fields.values().flat_map(|value| [value.text(), value.part("full")]).flatten();
+    anyhow::ensure!(!texts.into_iter().any(|text| text.contains('\0')), "a value holds a NUL character");
+    Ok(())
+}

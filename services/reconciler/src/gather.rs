@@ -1,0 +1,239 @@
+//! What merging persons needs: their records, numbers, decisions, cases, and the people around them. One statement for
+//! each kind, whatever the number of persons.
+
+use crate::attach::relation_group;
+use event_log::SourceMessage;
+use registry_rules::{
+    CaseSubject, Decision, IdentifierKind, PersonFacts, PersonId, Pin, RecordKey, RegisterEntry,
+    SourceRecord, Tie,
+};
+use registry_store::{
+    AttachedRecord, NeighbourRecord, PersonAnchor, PersonRow, StoreError, StoredCase, anchors_leading_to,
+    case_subject, close_register, decisions_naming, entries_of, load_cases, lock_persons, members_of_groups,
+    records_at_anchors,
+};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Related persons that one relation group gives a person: a household; beyond it (a barracks, a dormitory) the first by
+/// record key.
+const MAX_TIES: usize = 64;
+
+/// One person's own side.
+#[derive(Debug, Default)]
+pub(crate) struct Own {
+    /// What is stored of the person; none for a new one.
+    pub(crate) row: Option<PersonRow>,
+    /// Whether any anchor leads here: an id without is merged away.
+    pub(crate) stands: bool,
+    /// Ids that lead here.
+    pub(crate) absorbed: Vec<PersonId>,
+    /// Attached records.
+    pub(crate) records: Vec<SourceRecord>,
+    /// Register entries of the person's numbers.
+    pub(crate) register: Vec<RegisterEntry>,
+    /// Decisions about the records.
+    pub(crate) decisions: Vec<Decision>,
+    /// Records whose number names somebody else.
+    pub(crate) contradicted: Vec<RecordKey>,
+}
+
+impl Own {
+    /// The relation groups that tie this person to others, each with the own record.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = (String, &RecordKey)> {
+        self.records.iter().filter_map(|record| Some((relation_group(record)?, &record.record_key)))
+    }
+}
+
+/// Reads a stored record.
+pub(crate) fn record_of(payload: &[u8]) -> Result<SourceRecord, StoreError> {
+    match event_log::decode_source_message(payload) {
+        Ok(SourceMessage::Record(record)) => Ok(record),
+        Ok(
+            SourceMessage::Marker(_)
+            | SourceMessage::SnapshotBegin(_)
+            | SourceMessage::SnapshotEnd(_)
+            | SourceMessage::Fence(_),
+        )
+        | Err(_) => Err(StoreError::Unreadable("record")),
+    }
+}
+
+/// The persons' own sides; the persons are locked from here on.
+pub(crate) async fn gather(
+    connection: &mut PgConnection,
+    persons: &BTreeSet<PersonId>,
+) -> Result<BTreeMap<PersonId, Own>, StoreError> {
+    let ids: Vec<PersonId> = persons.iter().copied().collect();
+    let mut own: BTreeMap<PersonId, Own> = ids.iter().map(|id| (*id, Own::default())).collect();
+    for row in lock_persons(connection, &ids).await? {
+        let id = row.person_id;
+        own.entry(id).or_default().row = Some(row);
+    }
+    let anchors = anchors_leading_to(connection, &ids).await?;
+    let names: Vec<&str> = anchors.iter().map(|a| a.anchor.as_str()).collect();
+    let records = records_at_anchors(connection, &names).await?;
+    let decided = put_records(&mut own, &anchors, &records)?;
+    put_register(connection, &mut own, &anchors).await?;
+    if !decided.is_empty() {
+        put_decisions(connection, &mut own, &decided).await?;
+    }
+    Ok(own)
+}
+
+/// Gives each person anchors and records; answers with the records that decisions name.
+fn put_records(
+    own: &mut BTreeMap<PersonId, Own>,
+    anchors: &[PersonAnchor],
+    records: &[AttachedRecord],
+) -> Result<Vec<String>, StoreError> {
+    let mut person_of: BTreeMap<&str, PersonId> = BTreeMap::new();
+    for anchor in anchors {
+        person_of.insert(&anchor.anchor, anchor.leads_to);
+        let Some(person) = own.get_mut(&anchor.leads_to) else { continue };
+        person.stands = true;
+        if anchor.person_id != anchor.leads_to {
+            person.absorbed.push(anchor.person_id);
+        }
+    }
+    let mut decided = Vec::new();
+    for row in records {
+        let Some(person) = person_of.get(row.anchor.as_str()).and_then(|id| own.get_mut(id)) else {
+            continue;
+        };
+        let record = record_of(&row.payload)?;
+        if row.contradicted {
+            person.contradicted.push(record.record_key.clone());
+        }
+        if row.decided {
+            decided.push(record.record_key.as_str().to_owned());
+        }
+        person.records.push(record);
+    }
+    Ok(decided)
+}
+
+async fn put_register(
+    connection: &mut PgConnection,
+    own: &mut BTreeMap<PersonId, Own>,
+    anchors: &[PersonAnchor],
+) -> Result<(), StoreError> {
+    let person_of: BTreeMap<&str, PersonId> =
+        anchors.iter().filter_map(|a| Some((a.anchor.strip_prefix("pin:")?, a.leads_to))).collect();
+    let pins: Vec<&str> = person_of.keys().copied().collect();
+    let mut entries = entries_of(connection, &pins).await?;
+    entries.sort_by(|a, b| (&a.pin, &a.record_key).cmp(&(&b.pin, &b.record_key)));
+    for entry in entries {
+        if let Some(person) = person_of.get(entry.pin.as_str()).and_then(|id| own.get_mut(id)) {
+            person.register.push(entry);
+        }
+    }
+    Ok(())
+}
+
+/// Each person gets the decisions that name a record of theirs, and those that take these back.
+async fn put_decisions(
+    connection: &mut PgConnection,
+    own: &mut BTreeMap<PersonId, Own>,
+    decided: &[String],
+) -> Result<(), StoreError> {
+    let keys: Vec<&str> = decided.iter().map(String::as_str).collect();
+    let decisions = decisions_naming(connection, &keys).await?;
+    for person in own.values_mut() {
+        let keys: BTreeSet<&RecordKey> = person.records.iter().map(|r| &r.record_key).collect();
+        let names = |d: &Decision| {
+            keys.contains(&d.takes) || d.considered.iter().any(|c| keys.contains(&c.record_key))
+        };
+        let mut about: Vec<Decision> = decisions.iter().filter(|d| names(d)).cloned().collect();
+        loop {
+            let known: BTreeSet<String> = about.iter().map(|d| d.id.clone()).collect();
+            let reverses = |d: &&Decision| d.reverses.as_ref().is_some_and(|id| known.contains(id));
+            let more = decisions.iter().filter(reverses).filter(|d| !known.contains(&d.id));
+            let more: Vec<Decision> = more.cloned().collect();
+            if more.is_empty() {
+                break;
+            }
+            about.extend(more);
+        }
+        person.decisions = about;
+    }
+    Ok(())
+}
+
+/// The records around the persons, by relation group.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    members: BTreeMap<String, Vec<NeighbourRecord>>,
+    facts: BTreeMap<PersonId, PersonFacts>,
+}
+
+/// Loads the members of groups; `fresh` are the facts that this transaction has made itself.
+pub(crate) async fn around(
+    connection: &mut PgConnection,
+    groups: &BTreeSet<String>,
+    fresh: &BTreeMap<PersonId, PersonFacts>,
+) -> Result<Around, StoreError> {
+    let names: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let mut found = Around { members: BTreeMap::new(), facts: fresh.clone() };
+    for member in members_of_groups(connection, &names).await? {
+        if let (Some(text), false) = (&member.facts, found.facts.contains_key(&member.person_id)) {
+            let facts =
+                serde_json::from_str(text).map_err(|_| StoreError::Unreadable("facts of a person"))?;
+            found.facts.insert(member.person_id, facts);
+        }
+        found.members.entry(member.relation_group.clone()).or_default().push(member);
+    }
+    Ok(found)
+}
+
+impl Around {
+    /// The persons that share a group.
+    pub(crate) fn persons(&self, group: &str) -> impl Iterator<Item = PersonId> + '_ {
+        self.members.get(group).into_iter().flatten().map(|member| member.person_id)
+    }
+
+    /// The ties of a person, in an order of their own.
+    pub(crate) fn ties(&self, person: PersonId, own: &Own) -> Vec<Tie> {
+        let mut ties = Vec::new();
+        for (group, record_key) in own.groups() {
+            let members = self.members.get(&group).map_or(&[][..], Vec::as_slice);
+            for member in members.iter().take(MAX_TIES).filter(|member| member.person_id != person) {
+                let Some(facts) = self.facts.get(&member.person_id) else { continue };
+                let Ok(other) = RecordKey::try_from(member.record_key.clone()) else { continue };
+                ties.push(Tie {
+                    own: record_key.clone(),
+                    other,
+                    relation_to_head: member.relation_to_head.clone(),
+                    facts: facts.clone(),
+                });
+            }
+        }
+        ties.sort_by(|a, b| (&a.own, &a.other).cmp(&(&b.own, &b.other)));
+        ties
+    }
+}
+
+/// The cases about persons, and about records that are or were contradicted.
+pub(crate) async fn cases_about(
+    connection: &mut PgConnection,
+    own: &BTreeMap<PersonId, Own>,
+    were_contradicted: &BTreeSet<RecordKey>,
+) -> Result<Vec<StoredCase>, StoreError> {
+    let mut subjects: Vec<String> = own.keys().map(|id| case_subject(&CaseSubject::Person(*id))).collect();
+    let contradicted = own.values().flat_map(|o| &o.contradicted).chain(were_contradicted);
+    subjects.extend(contradicted.map(|key| case_subject(&CaseSubject::Record(key.clone()))));
+    load_cases(connection, &subjects).await
+}
+
+/// The register entries that speak against contradicted records, by the class of the number each carries.
+pub(crate) async fn speaking_against(
+    connection: &mut PgConnection,
+    own: &BTreeMap<PersonId, Own>,
+) -> Result<registry_rules::PinRegister, StoreError> {
+    let contradicted: BTreeSet<&RecordKey> = own.values().flat_map(|o| &o.contradicted).collect();
+    let records = own.values().flat_map(|o| &o.records).filter(|r| contradicted.contains(&r.record_key));
+    let pins: BTreeSet<Pin> =
+        records.filter_map(|r| r.identifier(IdentifierKind::Pin)?.parse().ok()).collect();
+    let pins: Vec<&str> = pins.iter().map(Pin::as_str).collect();
+    Ok(registry_rules::PinRegister::new(close_register(connection, &pins).await?))
+}

@@ -1,0 +1,95 @@
+//! The first load's slices: first everybody's id and facts, then everybody's golden record. Any instance takes any slice.
+
+use crate::apply::Summary;
+use crate::attaching::pin_of;
+use crate::commit::write_merged;
+use crate::gather::gather;
+use crate::identify::{pin_anchor, put_links};
+use crate::merge::{MergeRequest, facts_of, facts_text, merge};
+use crate::reconciler::{Now, Reconciler};
+use registry_rules::{Lifecycle, LinkEvent, LinkKind, PersonId, Pin, PinRegister};
+use registry_store::{
+    LoadStage, PersonWrite, StoreError, anchors_in_slice, close_register, finish_slice, insert_anchors,
+    pass_slice_on, persons_in_slice, put_persons, take_slice,
+};
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+
+impl Reconciler {
+    /// Does one slice of the first load; `false`: there is none to take now.
+    pub async fn load_slice(&self, summary: &mut Summary) -> Result<bool, StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        let now = self.now(&mut transaction).await?;
+        let Some(slice) = take_slice(&mut transaction, now.stage).await? else {
+            return Ok(false);
+        };
+        match now.stage {
+            LoadStage::Keep | LoadStage::Live => return Ok(false),
+            LoadStage::Facts => {
+                let anchors = anchors_in_slice(&mut transaction, &slice).await?;
+                self.first_facts(&mut transaction, &now, anchors).await?;
+                pass_slice_on(&mut transaction, &slice).await?;
+            }
+            LoadStage::Merge => {
+                let persons = persons_in_slice(&mut transaction, &slice).await?;
+                let request =
+                    MergeRequest { persons: persons.into_iter().collect(), ..MergeRequest::default() };
+                let ground = self.ground(&now);
+                let merged = merge(&mut transaction, &ground, &request).await?;
+                write_merged(&mut transaction, &ground, &merged).await?;
+                finish_slice(&mut transaction, &slice).await?;
+                summary.note(&merged);
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Ids for anchors that records are attached to, and what others may hear of these persons.
+    async fn first_facts(
+        &self,
+        connection: &mut PgConnection,
+        now: &Now,
+        anchors: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let pins: BTreeSet<Pin> = anchors.iter().filter_map(|anchor| pin_of(anchor)).collect();
+        let numbers: Vec<&str> = pins.iter().map(Pin::as_str).collect();
+        let register = PinRegister::new(close_register(connection, &numbers).await?);
+        let mut first = Vec::with_capacity(anchors.len());
+        for anchor in anchors {
+            let id = PersonId::new_v4();
+            for pin in pin_of(&anchor).map(|pin| register.class(&pin)).unwrap_or_default() {
+                let name = pin_anchor(&pin);
+                if name != anchor {
+                    first.push((name, PersonId::new_v4(), id));
+                }
+            }
+            first.push((anchor, id, id));
+        }
+        let rows: Vec<_> =
+            first.iter().map(|(anchor, own, leads_to)| (anchor.as_str(), *own, *leads_to)).collect();
+        insert_anchors(connection, &rows).await?;
+        let persons: BTreeSet<PersonId> = first.iter().map(|(_, _, leads_to)| *leads_to).collect();
+        let events: Vec<(LinkEvent, i64)> = first
+            .into_iter()
+            .map(|(anchor, own_person_id, person_id)| {
+                (LinkEvent { anchor, own_person_id, person_id, event: LinkKind::FirstSeen }, 1)
+            })
+            .collect();
+        put_links(connection, &events, &self.settings.topics).await?;
+        let own = gather(connection, &persons).await?;
+        let mut writes = Vec::with_capacity(persons.len());
+        for (person_id, facts) in facts_of(&own, &self.ground(now)) {
+            writes.push(PersonWrite {
+                person_id,
+                version: 0,
+                image_hash: None,
+                lifecycle: Lifecycle::Active,
+                countable: false,
+                facts: Some(facts_text(&facts)?),
+                next_due: None,
+            });
+        }
+        put_persons(connection, &writes).await
+    }
+}

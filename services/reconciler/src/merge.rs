@@ -1,0 +1,296 @@
+//! Persons to golden records: the pure merge over all that stands of each, and the difference to what was published.
+
+use crate::gather::{Around, Own, around, cases_about, gather, speaking_against};
+use crate::rules::Rules;
+use chrono::NaiveDate;
+use event_log::Topics;
+use registry_rules::{
+    CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput,
+    MergeOutcome, Offer, PersonFacts, PersonId, PersonImage, PinRegister, RecordKey, SourceRecord, offer,
+};
+use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, lock_keys};
+use sha2::{Digest as _, Sha256};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A number that names somebody else is as harmful as a wrong one.
+const IDENTIFIER_SEVERITY: u8 = 5;
+
+/// What every merge of a transaction is done by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) key: &'a FingerprintKey,
+    pub(crate) topics: &'a Topics,
+    pub(crate) date: NaiveDate,
+}
+
+/// Whom to merge, and why.
+#[derive(Debug, Default)]
+pub(crate) struct MergeRequest {
+    /// Persons to be merged anew.
+    pub(crate) persons: BTreeSet<PersonId>,
+    /// Ids that lead to another one now.
+    pub(crate) merged: BTreeMap<PersonId, PersonId>,
+    /// Groups that somebody came to or left: their members are due.
+    pub(crate) groups: BTreeSet<String>,
+    /// Records that were contradicted before this transaction.
+    pub(crate) contradicted: BTreeSet<RecordKey>,
+}
+
+/// What merging gives, still to be written.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    pub(crate) persons: Vec<PersonWrite>,
+    pub(crate) versions: Vec<OutboxRow>,
+    pub(crate) cases: Vec<CaseRow>,
+    pub(crate) dates: Vec<(PersonId, Option<NaiveDate>)>,
+    /// Others whose golden records may read differently now.
+    pub(crate) neighbours: BTreeSet<PersonId>,
+    /// Records that an open case is about.
+    pub(crate) held: BTreeMap<RecordKey, String>,
+    /// The number in force of each record's person, for records that carry none.
+    pub(crate) pins: BTreeMap<RecordKey, String>,
+}
+
+/// Merges persons. They are locked until the end of the transaction.
+pub(crate) async fn merge(
+    connection: &mut PgConnection,
+    ground: &Ground<'_>,
+    request: &MergeRequest,
+) -> Result<Merged, StoreError> {
+    let mut merged = Merged::default();
+    if request.persons.is_empty() {
+        return Ok(merged);
+    }
+    let own = gather(connection, &request.persons).await?;
+    let facts = facts_of(&own, ground);
+    let news: BTreeSet<String> = own
+        .iter()
+        .filter(|(person, own)| own.stands && has_news(own, facts.get(*person)))
+        .flat_map(|(_, own)| own.groups().map(|(group, _)| group))
+        .collect();
+    // Whoever comes to one of these groups meanwhile waits, and then reads the new facts.
+    lock_keys(connection, news.difference(&request.groups).map(String::as_str)).await?;
+    let mut groups: BTreeSet<String> =
+        own.values().flat_map(|o| o.groups().map(|(group, _)| group)).collect();
+    groups.extend(request.groups.iter().cloned());
+    let around = around(connection, &groups, &facts).await?;
+    let concerned = news.iter().chain(&request.groups);
+    let concerned = concerned.flat_map(|group| around.persons(group));
+    merged.neighbours = concerned.filter(|person| !own.contains_key(person)).collect();
+    let stored = cases_about(connection, &own, &request.contradicted).await?;
+    let against = if own.values().all(|o| o.contradicted.is_empty()) {
+        PinRegister::default()
+    } else {
+        speaking_against(connection, &own).await?
+    };
+    let mut findings = Vec::new();
+    for (person, own) in &own {
+        findings.extend(merged.one(*person, own, &around, (ground, facts.get(person), request))?);
+        findings.extend(contradictions(own, &against, ground.key));
+    }
+    merged.settle_cases(findings, &stored);
+    Ok(merged)
+}
+
+fn input<'a>(person: PersonId, own: &'a Own, ground: &Ground<'a>) -> MergeInput<'a> {
+    MergeInput {
+        person_id: person,
+        absorbed: &own.absorbed,
+        records: &own.records,
+        register: &own.register,
+        ties: &[],
+        decisions: &own.decisions,
+        catalogue: &ground.rules.catalogue,
+        key: ground.key,
+        business_date: ground.date,
+    }
+}
+
+/// What others may hear of each person, from own records and decisions only.
+pub(crate) fn facts_of(
+    own: &BTreeMap<PersonId, Own>,
+    ground: &Ground<'_>,
+) -> BTreeMap<PersonId, PersonFacts> {
+    own.iter()
+        .filter(|(_, own)| own.stands)
+        .map(|(person, own)| (*person, registry_rules::facts(&input(*person, own, ground))))
+        .collect()
+}
+
+/// Facts as stored.
+pub(crate) fn facts_text(facts: &PersonFacts) -> Result<String, StoreError> {
+    serde_json::to_string(facts).map_err(|_| StoreError::Unwritable("facts of a person"))
+}
+
+fn has_news(own: &Own, facts: Option<&PersonFacts>) -> bool {
+    let stored = own.row.as_ref().and_then(|row| row.facts.as_deref());
+    let stored = stored.and_then(|text| serde_json::from_str::<PersonFacts>(text).ok());
+    stored.as_ref() != facts
+}
+
+/// The case of a record whose number names somebody else.
+fn contradictions<'a>(
+    own: &'a Own,
+    against: &'a PinRegister,
+    key: &'a FingerprintKey,
+) -> impl Iterator<Item = CaseFinding> + 'a {
+    let records = own.records.iter().filter(|r| own.contradicted.contains(&r.record_key));
+    records.filter_map(offer).filter_map(move |offer| contradiction(offer, against, key))
+}
+
+fn contradiction(offer: Offer, against: &PinRegister, key: &FingerprintKey) -> Option<CaseFinding> {
+    let pin = offer.pin?;
+    let class = against.class(&pin);
+    let says = |pin: &str, name: Option<&String>, birth: Option<registry_rules::PartialDate>| {
+        FieldValue::parts([
+            ("pin", pin.to_owned()),
+            ("name", name.cloned().unwrap_or_default()),
+            ("birth", birth.map(|b| b.to_string()).unwrap_or_default()),
+        ])
+    };
+    let mut said = vec![(offer.record_key.clone(), says(pin.as_str(), offer.name.as_ref(), offer.birth))];
+    for entry in against.entries(&class) {
+        said.push((entry.record_key.clone(), says(entry.pin.as_str(), entry.name.as_ref(), entry.birth)));
+    }
+    Some(CaseFinding {
+        subject: CaseSubject::Record(offer.record_key),
+        kind: CaseKind::IdentifierConflict,
+        field: None,
+        fingerprint: key.claims(said.iter().map(|(key, value)| (key, value))),
+        records: said.into_iter().map(|(key, _)| key).collect(),
+        severity: IDENTIFIER_SEVERITY,
+    })
+}
+
+/// Hash of all that an image says, whatever version and day it was made at.
+fn image_hash(image: &PersonImage) -> Result<[u8; 32], StoreError> {
+    let content = PersonImage { version: 0, business_date: NaiveDate::default(), ..image.clone() };
+    Ok(Sha256::digest(encode(&content)?).into())
+}
+
+fn encode(image: &PersonImage) -> Result<Vec<u8>, StoreError> {
+    let mut payload = Vec::with_capacity(2_048);
+    event_log::encode_person_image(image, &mut payload)
+        .map_err(|_| StoreError::Unwritable("a person image"))?;
+    Ok(payload)
+}
+
+type Reasons<'a> = (&'a Ground<'a>, Option<&'a PersonFacts>, &'a MergeRequest);
+
+impl Merged {
+    /// Merges one person and notes what differs from what was published.
+    fn one(
+        &mut self,
+        person: PersonId,
+        own: &Own,
+        around: &Around,
+        (ground, facts, request): Reasons<'_>,
+    ) -> Result<Vec<CaseFinding>, StoreError> {
+        let nobody = own.row.is_none() && own.records.is_empty();
+        let outcome = if nobody {
+            return Ok(Vec::new());
+        } else if own.stands {
+            let ties = around.ties(person, own);
+            registry_rules::merge(&MergeInput { ties: &ties, ..input(person, own, ground) })
+        } else if let (Some(into), Some(_)) = (request.merged.get(&person), &own.row) {
+            gone(person, *into, ground.date)
+        } else {
+            // Never published, or merged away before: nobody is to be told.
+            return Ok(Vec::new());
+        };
+        self.note_pins(&own.records, &outcome.image);
+        self.difference(person, own, facts, (outcome.image, outcome.next_date), ground)?;
+        Ok(outcome.cases)
+    }
+
+    fn note_pins(&mut self, records: &[SourceRecord], image: &PersonImage) {
+        let Some(pin) = image.value("npd.pin").and_then(FieldValue::text) else { return };
+        let without = records.iter().filter(|r| r.identifier(IdentifierKind::Pin).is_none());
+        self.pins.extend(without.map(|r| (r.record_key.clone(), pin.to_owned())));
+    }
+
+    fn difference(
+        &mut self,
+        person: PersonId,
+        own: &Own,
+        facts: Option<&PersonFacts>,
+        (mut image, next_due): (PersonImage, Option<NaiveDate>),
+        ground: &Ground<'_>,
+    ) -> Result<(), StoreError> {
+        let hash = image_hash(&image)?;
+        let row = own.row.as_ref();
+        let is_new = row.and_then(|r| r.image_hash.as_deref()) != Some(hash.as_slice());
+        let stored = row.map_or(0, |r| r.version);
+        let version = if is_new { stored + 1 } else { stored };
+        let dated = row.and_then(|r| r.next_due) != next_due;
+        if dated {
+            self.dates.push((person, next_due));
+        }
+        if is_new || dated || has_news(own, facts) {
+            self.persons.push(PersonWrite {
+                person_id: person,
+                version,
+                image_hash: Some(hash),
+                lifecycle: image.lifecycle,
+                countable: image.countable,
+                facts: facts.map(facts_text).transpose()?,
+                next_due,
+            });
+        }
+        if is_new {
+            image.version = version.cast_unsigned();
+            let payload = encode(&image)?;
+            let topic = ground.topics.registry_person();
+            self.versions.push(OutboxRow { key: person.to_string(), id: version, topic, payload });
+        }
+        Ok(())
+    }
+
+    /// Opens, changes, reopens and closes: cases are what merging finds, nothing else.
+    fn settle_cases(&mut self, findings: Vec<CaseFinding>, stored: &[StoredCase]) {
+        type Key = (String, String, String);
+        let mut known: BTreeMap<Key, &StoredCase> =
+            stored.iter().map(|c| ((c.subject.clone(), c.kind.clone(), c.field.clone()), c)).collect();
+        for finding in findings {
+            let case = StoredCase {
+                subject: case_subject(&finding.subject),
+                kind: finding.kind.as_str().to_owned(),
+                field: finding.field.as_ref().map_or_else(String::new, |f| f.as_str().to_owned()),
+                open: true,
+                fingerprint: finding.fingerprint,
+            };
+            let name = registry_store::case_id(&case.subject, &case.kind, &case.field);
+            self.held.extend(finding.records.iter().map(|key| (key.clone(), name.clone())));
+            let event = match known.remove(&(case.subject.clone(), case.kind.clone(), case.field.clone())) {
+                None => "opened",
+                Some(old) if !old.open => "reopened",
+                Some(old) if old.fingerprint != case.fingerprint => "changed",
+                Some(_) => continue,
+            };
+            let records = finding.records.iter().map(|key| key.as_str().to_owned()).collect();
+            self.cases.push(CaseRow { case, event, records, severity: i16::from(finding.severity) });
+        }
+        for case in known.into_values().filter(|case| case.open) {
+            let case = StoredCase { open: false, ..case.clone() };
+            self.cases.push(CaseRow { case, event: "closed", records: Vec::new(), severity: 0 });
+        }
+    }
+}
+
+/// The last word about an id that leads to another one now.
+fn gone(person: PersonId, into: PersonId, date: NaiveDate) -> MergeOutcome {
+    let image = PersonImage {
+        person_id: person,
+        version: 0,
+        lifecycle: Lifecycle::Merged,
+        merged_into: Some(into),
+        absorbed: Vec::new(),
+        countable: false,
+        pins: Vec::new(),
+        fields: BTreeMap::new(),
+        business_date: date,
+    };
+    MergeOutcome { image, cases: Vec::new(), next_date: None }
+}

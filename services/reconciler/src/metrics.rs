@@ -1,0 +1,94 @@
+//! What a reconciler counts.
+
+use crate::apply::Summary;
+use registry_rules::CaseKind;
+use service_runtime::metrics::{Counter, Counters, Gauge, Histograms, Label, LabelSets, Metrics, catalogue};
+use std::time::Duration;
+
+const OUTCOMES: [&str; 5] = ["applied", "no_change", "duplicate", "stale", "quarantined"];
+const RULES: [(i16, &str); 5] =
+    [(1, "steward"), (2, "number"), (3, "source_key"), (4, "scored"), (5, "provisional")];
+
+/// Handles, made once.
+#[derive(Clone, Debug)]
+pub(crate) struct ReconcilerMetrics {
+    records: Counters<2>,
+    duration: Histograms<1>,
+    matches: Counters<2>,
+    retries: Counter,
+    fenced: Counter,
+    live: Gauge,
+    merged: Gauge,
+    opened: Counters<2>,
+    reopened: Counters<1>,
+    resolved: Counters<3>,
+}
+
+impl ReconcilerMetrics {
+    pub(crate) fn new(metrics: &Metrics, sources: &[String]) -> Self {
+        let sources = || Label::ids(sources.iter().map(String::as_str));
+        let fixed = |values: &[&'static str]| values.iter().map(|v| Label::fixed(v)).collect::<Vec<_>>();
+        let kinds = || CaseKind::ALL.iter().map(|kind| Label::fixed(kind.as_str())).collect::<Vec<_>>();
+        let rules: Vec<Label> = RULES.iter().map(|(_, name)| Label::fixed(name)).collect();
+        let persons = metrics.gauges(&catalogue::REGISTRY_RECORDS, LabelSets::none());
+        let retries = metrics.counters(&catalogue::SERIALIZATION_RETRIES, LabelSets::none());
+        Self {
+            records: metrics
+                .counters(&catalogue::RECONCILER_RECORDS, LabelSets::all([sources(), fixed(&OUTCOMES)])),
+            duration: metrics
+                .histograms(&catalogue::RECONCILER_APPLY_DURATION, LabelSets::all([fixed(&["all"])])),
+            matches: metrics
+                .counters(&catalogue::RECONCILER_MATCHES, LabelSets::all([rules, fixed(&["attached"])])),
+            retries: retries.with(["reconciler"]),
+            fenced: metrics.counter(&catalogue::FENCED_WRITES),
+            live: persons.with(["live"]),
+            merged: persons.with(["merged"]),
+            opened: metrics
+                .counters(&catalogue::CONFLICTS_OPENED, LabelSets::all([kinds(), fixed(&["registry"])])),
+            reopened: metrics.counters(&catalogue::CONFLICTS_REOPENED, LabelSets::all([kinds()])),
+            resolved: metrics.counters(
+                &catalogue::CONFLICTS_RESOLVED,
+                LabelSets::all([kinds(), fixed(&["agreed"]), fixed(&["registry"])]),
+            ),
+        }
+    }
+
+    /// Counts what a batch did; `source_of` names the source of a topic.
+    pub(crate) fn applied(&self, summary: &Summary, duration: Duration, source_of: impl Fn(&str) -> String) {
+        self.duration.with(["all"]).observe(duration);
+        for ((topic, _), counts) in &summary.outcomes {
+            let source = source_of(topic);
+            let values =
+                [counts.applied, counts.no_change, counts.duplicate, counts.stale, counts.quarantined];
+            for (outcome, count) in OUTCOMES.iter().zip(values) {
+                self.records.with([source.as_str(), *outcome]).add(count.unsigned_abs());
+            }
+        }
+        self.fenced.add(summary.fenced.len() as u64);
+        for (code, name) in RULES {
+            self.matches.with([name, "attached"]).add(summary.attached.get(&code).copied().unwrap_or(0));
+        }
+        self.cases(summary);
+    }
+
+    /// Counts what happened to cases.
+    pub(crate) fn cases(&self, summary: &Summary) {
+        for ((event, kind), count) in &summary.cases {
+            match *event {
+                "opened" => self.opened.with([kind.as_str(), "registry"]).add(*count),
+                "reopened" => self.reopened.with([kind.as_str()]).add(*count),
+                "closed" => self.resolved.with([kind.as_str(), "agreed", "registry"]).add(*count),
+                _ => {}
+            }
+        }
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.increment();
+    }
+
+    pub(crate) fn persons(&self, live: i64, merged: i64) {
+        self.live.set_count(live.unsigned_abs());
+        self.merged.set_count(merged.unsigned_abs());
+    }
+}

@@ -1,0 +1,1 @@
+/work/main/tests/acceptance/reconciler.rs

@@ -1,0 +1,74 @@
+//! The audit log: who did what and when, in the transaction that does it; never a value of a person.
+
+use chrono::{DateTime, Utc};
+use registry_rules::{FieldName, RecordKey};
+use sqlx::PgExecutor;
+use uuid::Uuid;
+
+/// The way by which somebody acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The web page, after signing in.
+    Page,
+    /// The command line; who may read the configuration and its secrets is trusted to say who they are.
+    Command,
+}
+
+impl Channel {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The user's name.
+    pub name: String,
+    /// By which way.
+    pub channel: Channel,
+}
+
+/// One entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry<'a> {
+    pub(crate) action: &'static str,
+    pub(crate) actor: &'a Actor,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) case_id: Option<&'a str>,
+    pub(crate) decision_id: Option<Uuid>,
+    pub(crate) field: Option<&'a FieldName>,
+    pub(crate) takes: Option<&'a RecordKey>,
+    pub(crate) reason: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    /// An entry about nothing but the act itself.
+    pub(crate) const fn of(action: &'static str, actor: &'a Actor, at: DateTime<Utc>) -> Self {
+        Self { action, actor, at, case_id: None, decision_id: None, field: None, takes: None, reason: None }
+    }
+}
+
+/// Writes an entry.
+pub(crate) async fn write(to: impl PgExecutor<'_>, entry: &Entry<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into console.audit (audit_id, at, actor, channel, action, case_id, decision_id, field, takes, reason)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(Uuid::new_v4())
+    .bind(entry.at)
+    .bind(&entry.actor.name)
+    .bind(entry.actor.channel.as_str())
+    .bind(entry.action)
+    .bind(entry.case_id)
+    .bind(entry.decision_id)
+    .bind(entry.field.map(FieldName::as_str))
+    .bind(entry.takes.map(RecordKey::as_str))
+    .bind(entry.reason)
+    .execute(to)
+    .await?;
+    Ok(())
+}

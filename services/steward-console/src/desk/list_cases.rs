@@ -1,0 +1,147 @@
+//! The open cases, page by page: no personal value stands in the list.
+
+use super::open::{Desk, DeskError};
+use crate::audit::{self, Actor, Entry};
+use chrono::{DateTime, Utc};
+use registry_rules::{CaseKind, CaseSubject, FieldName};
+use registry_store::{CaseCursor, OpenCase, open_cases};
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// As many as fit a screen without losing the overview.
+const PAGE: u16 = 50;
+/// As many as a command may ask for at once.
+const MOST: u16 = 500;
+
+/// Which part of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageRequest {
+    /// After this case; from the start without it.
+    pub after: Option<CaseCursor>,
+    /// How many at most; 50 without it, never more than 500.
+    pub limit: Option<u16>,
+}
+
+/// A page of the list.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseList {
+    /// Version of this form.
+    pub version: u32,
+    /// The cases: most severe first, then oldest.
+    pub cases: Vec<CaseLine>,
+    /// Where the next page begins, if there is one; see [`cursor_text`].
+    pub next: Option<String>,
+}
+
+/// A case in one line.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseLine {
+    /// The case.
+    pub case_id: String,
+    /// What kind of question.
+    pub kind: CaseKind,
+    /// The item in question.
+    pub field: Option<FieldName>,
+    /// 1 to 5.
+    pub severity: u8,
+    /// When it was opened.
+    pub opened_at: DateTime<Utc>,
+    /// About whom or what.
+    pub subject: CaseSubject,
+    /// The sources that disagree.
+    pub sources: BTreeSet<String>,
+    /// Whether a decision was recorded since it was opened.
+    pub decided: bool,
+}
+
+/// Reads a page of the list and notes in the audit log that it was read.
+///
+/// # Errors
+/// When a database does not answer.
+pub async fn list_cases(desk: &Desk, actor: &Actor, page: PageRequest) -> Result<CaseList, DeskError> {
+    let limit = usize::from(page.limit.unwrap_or(PAGE).clamp(1, MOST));
+    let mut cases = open_cases(&desk.registry, page.after.as_ref(), limit + 1).await?;
+    let is_more = cases.len() > limit;
+    cases.truncate(limit);
+    let ids: Vec<&str> = cases.iter().map(|case| case.case_id.as_str()).collect();
+    let decided: Vec<(String, DateTime<Utc>)> = sqlx::query_as(
+        "select c.case_id, max(d.decided_at) from console.case_decision c join console.decision d using (decision_id)
+         where c.case_id = any($1) group by c.case_id",
+    )
+    .bind(&ids)
+    .fetch_all(&desk.console)
+    .await?;
+    audit::write(&desk.console, &Entry::of("cases_listed", actor, desk.clock.now())).await?;
+    let last = cases.last().filter(|_| is_more);
+    Ok(CaseList {
+        version: 1,
+        next: last.map(|case| cursor_text(&cursor_of(case))),
+        cases: cases.into_iter().map(|case| CaseLine::of(case, &decided)).collect(),
+    })
+}
+
+impl CaseLine {
+    fn of(case: OpenCase, decided: &[(String, DateTime<Utc>)]) -> Self {
+        let since = decided.iter().find(|(id, _)| *id == case.case_id).map(|(_, at)| *at);
+        let finding = case.finding;
+        Self {
+            case_id: case.case_id,
+            kind: finding.kind,
+            severity: finding.severity,
+            opened_at: case.opened_at,
+            sources: finding.records.iter().map(|key| key.source().to_owned()).collect(),
+            field: finding.field,
+            subject: finding.subject,
+            decided: since.is_some_and(|at| at >= case.opened_at),
+        }
+    }
+}
+
+fn cursor_of(case: &OpenCase) -> CaseCursor {
+    CaseCursor { severity: case.finding.severity, opened_at: case.opened_at, case_id: case.case_id.clone() }
+}
+
+/// A cursor as it stands in an address: severity, microseconds, case.
+pub fn cursor_text(cursor: &CaseCursor) -> String {
+    format!("{}~{}~{}", cursor.severity, cursor.opened_at.timestamp_micros(), cursor.case_id)
+}
+
+/// Reads what [`cursor_text`] wrote.
+pub fn parse_cursor(text: &str) -> Option<CaseCursor> {
+    let mut parts = text.split('~');
+    let (severity, at, case_id) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() {
+        return None;
+    }
+    Some(CaseCursor {
+        severity: severity.parse().ok()?,
+        opened_at: DateTime::from_timestamp_micros(at.parse().ok()?)?,
+        case_id: is_case_id(case_id).then(|| case_id.to_owned())?,
+    })
+}
+
+/// The longest id of a case; anything longer is none of ours.
+const LONGEST_ID: usize = 64;
+
+/// Whether a text can be a case's id.
+pub(crate) fn is_case_id(text: &str) -> bool {
+    (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_reads_as_written() {
+        let cursor = CaseCursor {
+            severity: 5,
+            opened_at: "2026-11-22T09:00:00.123456Z".parse().unwrap(),
+            case_id: "0a-7".to_owned(),
+        };
+        assert_eq!(parse_cursor(&cursor_text(&cursor)), Some(cursor.clone()));
+        for text in ["", "5", "5~1", "5~1~", "5~1~x y", "5~1~x~", "500~1~x"] {
+            assert_eq!(parse_cursor(text), None, "{text}");
+        }
+    }
+}

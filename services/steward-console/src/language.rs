@@ -1,0 +1,170 @@
+//! The two languages of the console: every text stands once, Vietnamese and English side by side.
+
+/// Which language a page is in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Language {
+    /// Vietnamese: the language of the administration, and the default.
+    #[default]
+    Vietnamese,
+    /// English.
+    English,
+}
+
+impl Language {
+    /// The language tag: `vi` or `en`.
+    pub(crate) const fn tag(self) -> &'static str {
+        match self {
+            Self::Vietnamese => "vi",
+            Self::English => "en",
+        }
+    }
+
+    /// The language of a tag; Vietnamese for any other.
+    pub(crate) fn of_tag(tag: &str) -> Self {
+        if tag == "en" { Self::English } else { Self::Vietnamese }
+    }
+
+    /// The texts in this language.
+    pub(crate) const fn texts(self) -> &'static Texts {
+        match self {
+            Self::Vietnamese => &Texts::VI,
+            Self::English => &Texts::EN,
+        }
+    }
+
+    /// Of two names, the one in this language.
+    pub(crate) const fn pick<'a>(self, vietnamese: &'a str, english: &'a str) -> &'a str {
+        match self {
+            Self::Vietnamese => vietnamese,
+            Self::English => english,
+        }
+    }
+}
+
+macro_rules! texts {
+    ($($name:ident: $vi:literal, $en:literal;)+) => {
+        /// Every fixed text of the pages in one language.
+        #[derive(Debug)]
+        pub(crate) struct Texts {
+            $(pub(crate) $name: &'static str,)+
+        }
+
+        impl Texts {
+            const VI: Self = Self { $($name: $vi,)+ };
+            const EN: Self = Self { $($name: $en,)+ };
+
+            #[cfg(test)]
+            fn all(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($name), self.$name),)+]
+            }
+        }
+    };
+}
+
+texts! {
+    product: "Bàn đối chiếu dữ liệu dân cư", "Population data steward desk";
+    skip_to_content: "Đến nội dung chính", "Skip to main content";
+    other_language: "English", "Tiếng Việt";
+    language_label: "Ngôn ngữ", "Language";
+    all_times: "Giờ Việt Nam (UTC+7)", "Viet Nam time (UTC+7)";
+
+    sign_in_title: "Đăng nhập", "Sign in";
+    user_name: "Tên người dùng", "User name";
+    password: "Mật khẩu", "Password";
+    sign_in: "Đăng nhập", "Sign in";
+    sign_out: "Đăng xuất", "Sign out";
+    signed_in_as: "Người dùng", "Signed in as";
+    role_steward: "cán bộ đối chiếu", "steward";
+    role_reader: "chỉ xem", "reader";
+    error_title: "Cần sửa", "There is a problem";
+    sign_in_refused: "Tên người dùng hoặc mật khẩu không đúng.", "The user name or the password is wrong.";
+    sign_in_blocked: "Đăng nhập sai quá nhiều lần. Hãy thử lại sau 15 phút.", "Too many failed sign-ins. Try again in 15 minutes.";
+    signed_out: "Đã đăng xuất.", "You are signed out.";
+    session_ended: "Phiên làm việc đã hết hạn. Hãy đăng nhập lại.", "Your session has ended. Sign in again.";
+
+    cases_title: "Hồ sơ đang mở", "Open cases";
+    cases_caption: "Hồ sơ đang mở: mức nghiêm trọng cao trước, cũ trước", "Open cases: most severe first, then oldest";
+    decision_recorded: "Đã ghi quyết định. Hồ sơ tự đóng khi quyết định có hiệu lực.", "The decision is recorded. The case closes by itself when it is in force.";
+    no_cases: "Không có hồ sơ nào đang mở.", "No case is open.";
+    case: "Hồ sơ", "Case";
+    subject: "Về", "About";
+    field: "Mục thông tin", "Item";
+    kind: "Loại", "Type";
+    severity: "Mức nghiêm trọng", "Severity";
+    severity_of_5: "trên 5", "of 5";
+    sources: "Các nguồn", "Sources";
+    opened: "Mở lúc", "Opened";
+    next_page: "Trang sau", "Next page";
+    first_page: "Về trang đầu", "Back to the first page";
+    open_case: "Xem hồ sơ", "View case";
+    decision_on_its_way: "Đã quyết định, chờ cập nhật", "Decided, being applied";
+
+    kind_field_conflict: "Các nguồn khác nhau", "Sources disagree";
+    kind_identifier_conflict: "Số định danh không khớp", "Number does not match";
+
+    case_closed: "Hồ sơ này không còn mở: các nguồn đã thống nhất, đã có quyết định có hiệu lực, hoặc mã hồ sơ không đúng.", "This case is not open any more: the sources agree, a decision is in force, or the number is wrong.";
+    back_to_cases: "Về danh sách", "Back to the list";
+    person: "Người", "Person";
+    pin: "Số định danh", "Personal identification number";
+    born: "Sinh", "Born";
+    legal_basis: "Căn cứ", "Legal basis";
+    law_article: "Luật Căn cước 26/2023/QH15, điều", "Law on Identity 26/2023/QH15, article";
+    values_title: "Các giá trị đang có", "The competing values";
+    values_caption: "Mỗi cột là một bản ghi của một nguồn; phần khác với giá trị đang đứng được gạch chân, in đậm và ghi thành lời.", "Each column is one record of one source; what differs from the value that stands is underlined, bold and said in words.";
+    value: "Giá trị", "Value";
+    difference: "So với giá trị đang đứng", "Against the value that stands";
+    stands: "Đang đứng", "Stands";
+    stands_by: "Theo quy tắc", "By rule";
+    does_not_stand: "Không đứng", "Does not stand";
+    role: "Vai trong bản ghi", "Role in the record";
+    record_key: "Khóa bản ghi", "Record key";
+    act: "Số đăng ký", "Act";
+    legal_date: "Ngày có hiệu lực pháp lý", "Legal date";
+    recorded_at: "Nguồn ghi lúc", "Recorded by the source";
+    authority: "Thứ bậc thẩm quyền", "Rank of authority";
+    no_authority: "chỉ là chứng cứ, không có thẩm quyền về mục này", "evidence only, no authority over this item";
+    standing: "Tình trạng pháp lý", "Legal standing";
+    not_yet: "chưa có hiệu lực", "not in effect yet";
+    key_not_carried: "khóa bản ghi có ký tự không truyền được", "the record key holds characters that cannot travel";
+    unknown: "không rõ", "not known";
+    same: "giống hệt", "the same";
+    too_many_records: "Hồ sơ có nhiều bản ghi hơn số hiển thị được.", "There are more records than this page shows.";
+
+    decide_title: "Quyết định", "Decide";
+    decide_legend: "Lấy giá trị của nguồn nào?", "Which source's value is taken?";
+    take_value_of: "Lấy giá trị của nguồn", "Take the value of source";
+    cannot_take: "Không thể lấy", "Cannot be taken";
+    reason: "Lý do (bắt buộc)", "Reason (required)";
+    reason_hint: "Nêu giấy tờ, quy định hoặc kết quả xác minh. Từ 10 đến 2000 ký tự. Lý do lưu trong nhật ký kiểm toán.", "Name the document, the rule or the result of verification. 10 to 2000 characters. The reason is kept in the audit log.";
+    decide: "Ghi quyết định", "Record the decision";
+    consequence: "Quyết định được ghi vào nhật ký, sau đó cập nhật Cơ sở dữ liệu quốc gia về dân cư và các cơ sở dữ liệu được phép dùng mục này.", "The decision is written to the audit log, then applied to the National Population Database and the sector databases that may hold this item.";
+    reader_only: "Tài khoản này chỉ được xem.", "This account may only look.";
+    no_value_to_take: "Hồ sơ này không có giá trị để chọn: số định danh phải được cơ quan cấp số xác minh.", "There is no value to choose here: the number has to be verified by the agency that issued it.";
+    decided_title: "Đã ghi quyết định", "Decision recorded";
+    decided_text: "Quyết định đang được chuyển đến cơ sở dữ liệu. Hồ sơ tự đóng khi quyết định có hiệu lực.", "The decision is on its way to the registry. The case closes by itself when it is in force.";
+    decided_by: "Người quyết định", "Decided by";
+    decided_at: "Lúc", "At";
+    taken_record: "Bản ghi được lấy", "Record taken";
+    choose_a_source: "Chọn một nguồn.", "Choose a source.";
+    give_a_reason: "Nhập lý do từ 10 đến 2000 ký tự.", "Enter a reason of 10 to 2000 characters.";
+    values_changed: "Giá trị hoặc quyết định đã thay đổi từ khi mở trang. Hãy xem lại rồi quyết định.", "Values or decisions have changed since you opened the page. Look again, then decide.";
+
+    not_found: "Không có trang này.", "There is no such page.";
+    refused: "Yêu cầu bị từ chối: không gửi từ trang này, biểu mẫu đã cũ hoặc tài khoản không có quyền. Hãy tải lại trang.", "The request was refused: it did not come from this site, the form is old, or the account lacks the right. Reload the page.";
+    bad_request: "Không đọc được yêu cầu.", "The request cannot be read.";
+    unavailable: "Hiện không truy cập được cơ sở dữ liệu. Hãy thử lại sau ít phút.", "A database cannot be reached at present. Try again in a few minutes.";
+    reference: "Mã tra cứu", "Reference";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_there_in_both_languages() {
+        for ((name, vi), (_, en)) in Texts::VI.all().into_iter().zip(Texts::EN.all()) {
+            assert!(!vi.trim().is_empty() && !en.trim().is_empty(), "{name}");
+            assert_ne!(vi, en, "{name}");
+        }
+    }
+}

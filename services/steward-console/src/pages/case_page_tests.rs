@@ -1,0 +1,96 @@
+use super::super::cases_page::tests::visitor;
+use super::*;
+use crate::access::user::Role;
+use crate::desk::synthetic::{case_about, key, name, records, today, with};
+use crate::desk::{CaseSheet, RecordedDecision};
+use crate::language::Language;
+use uuid::Uuid;
+
+fn rendered(sheet: &CaseSheet, language: Language, role: Role, error: Option<FormError>) -> String {
+    let rules = Rules::embedded().unwrap();
+    let frame = Frame::of(&visitor(language, role));
+    CasePage::of(sheet, &rules, frame, &Sent::default(), error).render().unwrap()
+}
+
+fn sheet() -> CaseSheet {
+    let rules = Rules::embedded().unwrap();
+    CaseSheet::of(&case_about("birth_name", records(), &rules.catalogue), &rules, &key(), today())
+}
+
+#[test]
+fn values_stand_side_by_side_with_where_they_come_from() {
+    let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
+    for text in [
+        "Nguy<b>ể</b>n",
+        "≠",
+        "thừa hoặc thiếu từ",
+        "một bên thiếu dấu",
+        "chỉ khác vị trí dấu thanh",
+        "00004/03/1990/117",
+        "06/05/2001",
+        "02/01/2020 10:04",
+        "civil_status/birth/1042/child",
+        "nguồn có thẩm quyền thứ 2 (npd.birth_name/1)",
+        "chỉ là chứng cứ, không có thẩm quyền về mục này",
+        "điều 9.1",
+        "••••••••0007",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    assert!(!html.contains(crate::desk::synthetic::PIN));
+}
+
+#[test]
+fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
+    let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
+    assert_eq!(html.matches("type=\"radio\"").count(), 3);
+    assert!(!html.contains("checked"));
+    assert!(html.contains("Lấy giá trị của nguồn <b>Cư trú – nhân khẩu</b>"));
+    let english = rendered(&sheet(), Language::English, Role::Steward, None);
+    assert!(english.contains("Take the value of source <b>Residence – resident&#39;s file</b>"));
+    for id in ["reason", "take-1"] {
+        assert!(html.contains(&format!("for=\"{id}\"")) && html.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
+#[test]
+fn a_reader_sees_no_form() {
+    let html = rendered(&sheet(), Language::Vietnamese, Role::Reader, None);
+    assert!(!html.contains("/decide") && html.contains("chỉ được xem"));
+}
+
+#[test]
+fn a_hostile_name_is_text() {
+    let rules = Rules::embedded().unwrap();
+    let mut records = records();
+    let hostile = "<script>alert(1)</script> \"><img src=x onerror=alert(1)> An";
+    records[1] = with(records[1].clone(), "birth_name", name(hostile));
+    let sheet = CaseSheet::of(&case_about("birth_name", records, &rules.catalogue), &rules, &key(), today());
+    let html = rendered(&sheet, Language::Vietnamese, Role::Steward, None);
+    assert!(!html.contains("<script") && !html.contains("<img"));
+}
+
+#[test]
+fn an_error_leads_to_its_field_and_a_decision_on_its_way_is_shown() {
+    let mut sheet = sheet();
+    sheet.last_decision = Some(RecordedDecision {
+        decision_id: Uuid::nil(),
+        takes: "residence/person/R-77/resident".to_owned(),
+        decided_by: "binh".to_owned(),
+        decided_at: "2026-11-22T17:03:00Z".parse().unwrap(),
+        seen: sheet.seen.clone(),
+    });
+    let error = FormError { text: Language::Vietnamese.texts().give_a_reason, target: "reason" };
+    let html = rendered(&sheet, Language::Vietnamese, Role::Steward, Some(error));
+    assert!(html.contains("href=\"#reason\"") && html.contains("role=\"alert\""));
+    assert!(html.contains("Đã ghi quyết định") && html.contains("binh"));
+    assert!(html.contains(&format!("name=\"follows\" value=\"{}\"", Uuid::nil())));
+}
+
+#[test]
+fn no_page_holds_script_style_or_anything_from_elsewhere() {
+    let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
+    for forbidden in ["<script", "style=", "onclick", "http://", "https://", "//fonts"] {
+        assert!(!html.contains(forbidden), "{forbidden}");
+    }
+}

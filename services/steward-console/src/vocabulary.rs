@@ -1,0 +1,183 @@
+//! The names of sources, kinds of record, roles and parts in both languages. What has no name here is shown by its code.
+
+use registry_rules::{CaseKind, PartialDate, Standing};
+
+use crate::language::{Language, Texts};
+
+/// Names by code, Vietnamese and English.
+type Names = &'static [(&'static str, &'static str, &'static str)];
+
+const SOURCES: Names = &[
+    ("civil_status", "Hộ tịch", "Civil status"),
+    ("residence", "Cư trú", "Residence"),
+    ("identity", "Căn cước", "Identity"),
+    ("medical", "Y tế", "Health"),
+    ("steward", "Bàn đối chiếu", "Steward desk"),
+];
+
+const ENTITIES: Names = &[
+    ("birth", "đăng ký khai sinh", "birth registration"),
+    ("marriage", "đăng ký kết hôn", "marriage registration"),
+    ("divorce", "ly hôn", "divorce"),
+    ("death", "đăng ký khai tử", "death registration"),
+    ("change", "thay đổi, cải chính hộ tịch", "change or correction of civil status"),
+    ("person", "nhân khẩu", "resident's file"),
+    ("permanent", "thường trú", "permanent residence"),
+    ("temporary", "tạm trú", "temporary residence"),
+    ("current", "nơi ở hiện tại", "current residence"),
+    ("absence", "tạm vắng", "temporary absence"),
+    ("declaration", "tờ khai", "declaration"),
+    ("pin", "số định danh cá nhân", "personal identification number"),
+    ("card", "thẻ căn cước", "identity card"),
+    ("birth_notice", "giấy chứng sinh", "birth notice"),
+    ("death_notice", "giấy báo tử", "death notice"),
+    ("blood_test", "xét nghiệm nhóm máu", "blood test"),
+];
+
+const ROLES: Names = &[
+    ("child", "con", "child"),
+    ("mother", "mẹ", "mother"),
+    ("father", "cha", "father"),
+    ("husband", "chồng", "husband"),
+    ("wife", "vợ", "wife"),
+    ("deceased", "người chết", "deceased"),
+    ("subject", "đương sự", "person concerned"),
+    ("resident", "người cư trú", "resident"),
+    ("absentee", "người tạm vắng", "absentee"),
+    ("declarant", "người khai", "declarant"),
+    ("holder", "người được cấp", "holder"),
+    ("patient", "người bệnh", "patient"),
+];
+
+const PARTS: Names = &[
+    ("full", "Họ và tên", "Full name"),
+    ("family", "Họ", "Family name"),
+    ("middle", "Chữ đệm", "Middle name"),
+    ("given", "Tên", "Given name"),
+    ("country", "Quốc gia", "Country"),
+    ("province", "Tỉnh, thành phố", "Province"),
+    ("commune", "Xã, phường", "Commune"),
+    ("detail", "Địa chỉ chi tiết", "Address"),
+    ("since", "Từ ngày", "Since"),
+    ("until", "Đến ngày", "Until"),
+    ("destination", "Nơi đến", "Destination"),
+    ("kind", "Loại", "Kind"),
+    ("date", "Ngày", "Date"),
+    ("certificate", "Giấy tờ", "Certificate"),
+    ("number", "Số", "Number"),
+    ("type", "Loại", "Type"),
+    ("issued_on", "Ngày cấp", "Issued on"),
+    ("issued_by", "Nơi cấp", "Issued by"),
+    ("expires_on", "Hết hạn", "Expires on"),
+    ("status", "Tình trạng", "Status"),
+    ("relation", "Quan hệ", "Relation"),
+    ("name", "Họ và tên", "Name"),
+    ("pin", "Số định danh", "Personal identification number"),
+    ("cmnd9", "Số CMND", "Nine-digit number"),
+    ("nationality", "Quốc tịch", "Nationality"),
+];
+
+const STANDINGS: [(Standing, &str, &str); 5] = [
+    (Standing::Asserted, "có hiệu lực", "in effect"),
+    (Standing::Corrected, "đã cải chính", "corrected"),
+    (Standing::Annulled, "bị hủy", "annulled"),
+    (Standing::Ceased, "đã chấm dứt", "ended"),
+    (Standing::Withdrawn, "không còn ở nguồn", "gone from the source"),
+];
+
+/// Parts that hold a date.
+const DATES: [&str; 5] = ["date", "since", "until", "issued_on", "expires_on"];
+
+fn name(names: Names, code: &str, language: Language) -> String {
+    let found = names.iter().find(|(known, ..)| *known == code);
+    found.map_or(code, |(_, vi, en)| language.pick(vi, en)).to_owned()
+}
+
+pub(crate) fn source(code: &str, language: Language) -> String {
+    name(SOURCES, code, language)
+}
+
+pub(crate) fn entity(code: &str, language: Language) -> String {
+    name(ENTITIES, code, language)
+}
+
+pub(crate) fn role(code: &str, language: Language) -> String {
+    name(ROLES, code, language)
+}
+
+pub(crate) fn part(code: &str, language: Language) -> String {
+    name(PARTS, code, language)
+}
+
+pub(crate) fn standing(standing: Standing, language: Language) -> &'static str {
+    let found = STANDINGS.iter().find(|(known, ..)| *known == standing);
+    found.map_or(standing.as_str(), |(_, vi, en)| language.pick(vi, en))
+}
+
+/// A rule of the golden record (`npd.birth_name/0`, `decision/…`) in words; one not known here as it is.
+pub(crate) fn rule(rule: &str, language: Language) -> String {
+    match rule.split_once('/') {
+        Some(("decision", id)) => format!("{} {id}", language.pick("quyết định", "decision")),
+        Some((_, rank)) => rank.parse::<usize>().map_or_else(
+            |_| rule.to_owned(),
+            |rank| {
+                let words = language.pick("nguồn có thẩm quyền thứ", "source of authority rank");
+                format!("{words} {} ({rule})", rank + 1)
+            },
+        ),
+        None => rule.to_owned(),
+    }
+}
+
+pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
+    match kind {
+        CaseKind::FieldConflict => texts.kind_field_conflict,
+        CaseKind::IdentifierConflict => texts.kind_identifier_conflict,
+    }
+}
+
+pub(crate) fn is_date_part(part: &str) -> bool {
+    DATES.contains(&part)
+}
+
+/// A date as it is written in Viet Nam: `17/03/1954`, `03/1954`, `1954`; anything else as it is.
+pub(crate) fn date(text: &str) -> String {
+    if text.parse::<PartialDate>().is_err() {
+        return text.to_owned();
+    }
+    text.rsplit('-').collect::<Vec<_>>().join("/")
+}
+
+/// A moment on a Vietnamese clock: `22/11/2026 21:03`.
+pub(crate) fn moment(at: chrono::DateTime<chrono::Utc>) -> String {
+    (at.naive_utc() + chrono::TimeDelta::hours(7)).format("%d/%m/%Y %H:%M").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_moments_as_written_in_viet_nam() {
+        for (iso, want) in
+            [("1954-03-17", "17/03/1954"), ("1954-03", "03/1954"), ("1954", "1954"), ("x-y", "x-y"), ("", "")]
+        {
+            assert_eq!(date(iso), want);
+        }
+        assert_eq!(moment("2026-11-22T17:03:00Z".parse().unwrap()), "23/11/2026 00:03");
+    }
+
+    #[test]
+    fn what_has_no_name_is_shown_by_its_code() {
+        assert_eq!(source("civil_status", Language::Vietnamese), "Hộ tịch");
+        assert_eq!(source("tax", Language::English), "tax");
+    }
+
+    #[test]
+    fn every_part_of_the_catalogue_has_a_name() {
+        let rules = crate::rules::Rules::embedded().unwrap();
+        for part in rules.catalogue.iter().flat_map(|field| &field.parts) {
+            assert!(PARTS.iter().any(|(known, ..)| known == part), "{part}");
+        }
+    }
+}

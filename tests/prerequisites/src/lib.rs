@@ -1,0 +1,23 @@
+//! What the project needs of the machine, and how it gets there: found by looking, installed with apt-get where allowed.
+//!
+//! Standard library only, so that it builds in seconds on a machine that cannot build the rest yet.
+
+mod install;
+mod part;
+mod postgres;
+
+pub use install::{Unavailable, ensure, say};
+pub use part::Part;
+pub use postgres::{OLDEST_POSTGRES, postgres_bin};
+
+/// Exit code of a command that lacks something outside the project (`EX_UNAVAILABLE`).
+pub const EXIT_UNAVAILABLE: u8 = 69;
+
+/// What compiling the workspace needs; the linker among it is already there, or nothing would run.
+pub const TO_BUILD: &[Part] = &[Part::CToolchain, Part::OpensslHeaders];
+
+/// What starting Kafka, Apicurio and PostgreSQL here needs.
+pub const TO_START: &[Part] = &[Part::PostgresServer, Part::Jre, Part::Maven];
+
+/// What only some commands use: raw topics, alert rules, pages.
+pub const OPTIONAL: &[Part] = &[Part::Kcat, Part::Promtool, Part::Chromium];

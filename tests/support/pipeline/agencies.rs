@@ -1,0 +1,69 @@
+//! The agencies' databases and the console's: what is captured.
+
+use super::{Database, read};
+use crate::stack::{PostgresCluster, Role};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The four agencies, in the order in which a person usually meets them.
+pub const SOURCES: [&str; 4] = ["civil_status", "residence", "identity", "medical"];
+
+/// The agencies' databases by source, and the one role that captures them.
+#[derive(Debug, Clone)]
+pub struct Agencies {
+    /// By source.
+    pub databases: BTreeMap<&'static str, Database>,
+    /// Whether any of them was made just now and is empty.
+    pub new: bool,
+    /// The capturing role.
+    pub capture: Role,
+}
+
+/// The part of a mapping file that grants follow from.
+#[derive(Deserialize)]
+struct MappedTables {
+    table: Vec<MappedTable>,
+}
+
+#[derive(Deserialize)]
+struct MappedTable {
+    table: String,
+}
+
+/// `grant …` for a role that may read the tables a mapping names and nothing else.
+fn capture_grants(mapping: &Path, role: &str) -> anyhow::Result<String> {
+    let mapped: MappedTables = toml::from_str(&read(mapping)?)?;
+    let tables: BTreeSet<String> = mapped.table.into_iter().map(|t| t.table).collect();
+    let schemas: BTreeSet<&str> =
+        tables.iter().filter_map(|t| t.split_once('.')).map(|(schema, _)| schema).collect();
+    let mut grants = String::new();
+    for schema in schemas {
+        grants.push_str(&format!("grant usage on schema {schema} to {role};\n"));
+    }
+    for table in &tables {
+        grants.push_str(&format!("grant select on {table} to {role};\n"));
+    }
+    Ok(grants)
+}
+
+impl Agencies {
+    /// Makes the four databases with the agencies' own tables and gives the capturing role what it needs.
+    pub async fn create(cluster: &Arc<PostgresCluster>, suffix: &str) -> anyhow::Result<Self> {
+        let capture = cluster.create_replication_role("dansync_capture").await?;
+        let (mut databases, mut new) = (BTreeMap::new(), false);
+        for source in SOURCES {
+            let (database, fresh) = Database::create(cluster, format!("{source}{suffix}"), &capture).await?;
+            if fresh {
+                let file = Path::new("tests/fixtures/sources").join(format!("{source}.sql"));
+                database.run_script(&read(&file)?, source).await?;
+                let mapping = Path::new("deploy/sources").join(format!("{source}.toml"));
+                database.run_script(&capture_grants(&mapping, &capture.name)?, "granting").await?;
+                new = true;
+            }
+            databases.insert(source, database);
+        }
+        Ok(Self { databases, new, capture })
+    }
+}
