@@ -133,7 +133,7 @@ async fn fill_registry(pool: &PgPool) -> anyhow::Result<String> {
     .bind(field)
     .bind(&case_id)
     .bind(finding.fingerprint)
-    .bind(finding.records.iter().map(|key| key.as_str()).collect::<Vec<_>>())
+    .bind(finding.records.iter().map(registry_rules::RecordKey::as_str).collect::<Vec<_>>())
     .bind(i16::from(finding.severity))
     .execute(pool)
     .await?;

@@ -100,7 +100,18 @@ impl Bench {
         let clock = Arc::new(ManualClock::new(noon));
         let (running, drains) = (JoinSet::new(), Vec::new());
         Self {
-            stack, kafka, schemas, producer, owner, sectors, config, clock, position: 0, running, drains, folder,
+            stack,
+            kafka,
+            schemas,
+            producer,
+            owner,
+            sectors,
+            config,
+            clock,
+            position: 0,
+            running,
+            drains,
+            folder,
         }
     }
 
@@ -228,7 +239,11 @@ impl Bench {
         }
         let entries = self.count("select count(*) from ledger_entry").await;
         assert_eq!(entries, self.count("select count(*) from delivery").await);
-        assert_eq!(self.count("select count(*) from delivery where payload is not null and outcome is not null").await, 0);
+        assert_eq!(
+            self.count("select count(*) from delivery where payload is not null and outcome is not null")
+                .await,
+            0
+        );
     }
 }
 
@@ -238,7 +253,10 @@ async fn disclosure(stack: &Stack) -> (PgPool, Role, String) {
     let role = stack.registry.create_role(&Stack::unique("dispatcher")).await.unwrap();
     let options = stack.registry.administrator_options(&database);
     let owner = PgPoolOptions::new().max_connections(3).connect_with(options).await.unwrap();
-    owner.execute(AssertSqlSafe(format!("grant connect on database {database} to {}", role.name))).await.unwrap();
+    owner
+        .execute(AssertSqlSafe(format!("grant connect on database {database} to {}", role.name)))
+        .await
+        .unwrap();
     dispatcher::migrate(&owner, &role.name).await.unwrap();
     (owner, role, database)
 }
@@ -274,7 +292,9 @@ async fn sector(stack: &Stack, agreement: &str) -> (PgPool, String) {
 }
 
 async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} took longer than {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} took longer than {PATIENCE:?}"))
 }
 
 async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
@@ -365,7 +385,11 @@ async fn each_sector_gets_its_own_fields_and_no_others() {
     assert_eq!((name.as_str(), relatives.as_str(), code.as_str()), ("name-1", r#"["mother-1"]"#, "Nữ"));
     // A token stands in a topic only if the agreement names its field.
     for (agreement, allowed, denied) in [
-        ("education", vec!["name-1", "mother-1", "home-detail-1"], vec!["given-1", "pin-1", "religion-1", "motherpin-1"]),
+        (
+            "education",
+            vec!["name-1", "mother-1", "home-detail-1"],
+            vec!["given-1", "pin-1", "religion-1", "motherpin-1"],
+        ),
         ("health_province", vec!["name-2", "pin-2"], vec!["religion-2", "mother-2", "name-1"]),
         ("vss_insurance", vec!["name-1", "name-2", "pin-1"], vec!["religion-1", "mother-1"]),
     ] {
@@ -404,11 +428,13 @@ async fn a_ledger_entry_proves_what_went_out() {
     bench.person(&someone(1, "2015-03-04")).await;
     // No lane takes the payload away: the sectors are unknown to this instance, and Kafka's lanes are held by another.
     bench.config = bench.config.split("[sectors.").next().unwrap().to_owned();
-    sqlx::query("insert into lane (agreement, mode, owner, epoch, expires_at)
-                 select agreement, 'topic', gen_random_uuid(), 1, 'infinity' from agreement_state")
-        .execute(&bench.owner)
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into lane (agreement, mode, owner, epoch, expires_at)
+                 select agreement, 'topic', gen_random_uuid(), 1, 'infinity' from agreement_state",
+    )
+    .execute(&bench.owner)
+    .await
+    .unwrap();
     bench.start();
     wait_until("deliveries", async || bench.count("select count(*) from delivery").await == 4).await;
     let rows: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = sqlx::query_as(
@@ -425,7 +451,9 @@ async fn a_ledger_entry_proves_what_went_out() {
         assert!(entry.starts_with("dansync-ledger/1\n") && entry.contains(&format!("64:{hash},")));
         assert!(!entry.contains("name-1") && !entry.contains("pin-1"), "names of fields, never values");
     }
-    for statement in ["update ledger_entry set salt = ''", "delete from ledger_entry", "truncate ledger_entry"] {
+    for statement in
+        ["update ledger_entry set salt = ''", "delete from ledger_entry", "truncate ledger_entry"]
+    {
         assert!(sqlx::query(statement).execute(&bench.owner).await.is_err(), "{statement}");
     }
     bench.stop().await;
@@ -466,12 +494,13 @@ async fn a_merge_is_a_leave_and_a_record_that_names_it() {
     bench.adds_up().await;
     let left = bench.sector_refs("education").await;
     assert!(left.len() == 1 && left.is_subset(&refs));
-    let reasons: Vec<Vec<u8>> =
-        sqlx::query_scalar("select l.bytes from ledger_entry l join delivery d using (ref, mode, release_no)
-                            where d.event = 'left' and d.agreement = 'education'")
-            .fetch_all(&bench.owner)
-            .await
-            .unwrap();
+    let reasons: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select l.bytes from ledger_entry l join delivery d using (ref, mode, release_no)
+                            where d.event = 'left' and d.agreement = 'education'",
+    )
+    .fetch_all(&bench.owner)
+    .await
+    .unwrap();
     assert_eq!(reasons.len(), 2, "one for each mode");
     assert!(reasons.iter().all(|bytes| String::from_utf8_lossy(bytes).contains("6:merged,")));
     let topic = bench.kafka.topics().out("education", 1);
@@ -517,7 +546,9 @@ async fn a_dead_sector_slows_nobody_and_a_refused_row_parks_one_person() {
 
     // A newer release of the refused person is tried at once; the sector comes back on another instance.
     bench.config = living;
-    bench.person(&with(&someone(3, "1950-01-01"), "birth_name", FieldValue::parts([("full", "fit".into())]))).await;
+    bench
+        .person(&with(&someone(3, "1950-01-01"), "birth_name", FieldValue::parts([("full", "fit".into())])))
+        .await;
     wait_until("the newer one", async || bench.sector_refs("vss_insurance").await.len() == 9).await;
     bench.drains[0].request();
     bench.start();
@@ -532,7 +563,8 @@ async fn instances_take_over_from_each_other_without_loss_or_repetition() {
     let mut bench = Bench::with_agreements().await;
     bench.open_day("2026-05-01").await;
     bench.start();
-    let people: Vec<_> = (1..=300).map(|n| someone(n, if n % 2 == 0 { "1950-01-01" } else { "2015-01-01" })).collect();
+    let people: Vec<_> =
+        (1..=300).map(|n| someone(n, if n % 2 == 0 { "1950-01-01" } else { "2015-01-01" })).collect();
     for person in &people {
         bench.person(person).await;
     }
@@ -545,14 +577,21 @@ async fn instances_take_over_from_each_other_without_loss_or_repetition() {
     bench.start();
     bench.start();
     for person in &people {
-        bench.person(&with(person, "birth_name", FieldValue::parts([("full", format!("again-{}", person.person_id))]))).await;
+        bench
+            .person(&with(
+                person,
+                "birth_name",
+                FieldValue::parts([("full", format!("again-{}", person.person_id))]),
+            ))
+            .await;
     }
     bench.quiet().await;
     bench.adds_up().await;
-    let fresh: i64 = sqlx::query_scalar("select count(*) from bhxh.nguoi_tham_gia where ho_ten like 'again-%'")
-        .fetch_one(&bench.sectors["vss_insurance"])
-        .await
-        .unwrap();
+    let fresh: i64 =
+        sqlx::query_scalar("select count(*) from bhxh.nguoi_tham_gia where ho_ten like 'again-%'")
+            .fetch_one(&bench.sectors["vss_insurance"])
+            .await
+            .unwrap();
     assert_eq!(fresh, 300);
     bench.stop().await;
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod dispatcher;
+#[cfg(test)]
 mod event_log;
 #[cfg(test)]
 mod event_log_on_kafka;
@@ -12,3 +14,5 @@ mod source_adapter;
 mod stack;
 #[cfg(test)]
 mod stack_kafka;
+#[cfg(test)]
+mod walk;

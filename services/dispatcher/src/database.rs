@@ -16,8 +16,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A statement that takes longer waits for somebody at the sector; the lane tries again later.
 const STATEMENT_TIMEOUT: &str = "10s";
 
-/// All statements look up by key; plans cached while a table was empty must not read the whole of it later.
-const BY_KEY: (&str, &str) = ("enable_seqscan", "off");
+/// Plans cached while a table was empty must not read the whole of it later.
+const PLANNED_ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 
 /// A lane's sector database.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct DatabaseReceiver {
 
 impl DatabaseReceiver {
     pub(crate) fn new(mapping: SectorMapping, options: PgConnectOptions, connections: u32) -> Self {
-        let settings = [("statement_timeout", STATEMENT_TIMEOUT), BY_KEY];
+        let settings = [("statement_timeout", STATEMENT_TIMEOUT), PLANNED_ANEW];
         let options = options.application_name("dansync-deliver").options(settings);
         let pool = PgPoolOptions::new()
             .max_connections(connections)

@@ -213,7 +213,7 @@ fn decisions(kept: &Kept<'_>) -> Vec<(RecordKey, Decision)> {
             Ok(Some(decision)) => decisions.push((record.record_key.clone(), decision)),
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(record = %record.record_key, %error, "a decision cannot be read and decides nothing")
+                tracing::error!(record = %record.record_key, %error, "a decision cannot be read and decides nothing");
             }
         }
     }

@@ -25,7 +25,7 @@ pub(crate) const STEWARD: &str = "steward";
 
 /// The keys that a batch names.
 #[derive(Debug, Default)]
-struct Keys {
+struct Named {
     source_keys: BTreeSet<String>,
     pins: BTreeSet<String>,
     groups: BTreeSet<String>,
@@ -77,8 +77,8 @@ pub(crate) async fn attach_changes(
 }
 
 /// The keys of changed records, before and after.
-fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Keys {
-    let mut keys = Keys::default();
+fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Named {
+    let mut keys = Named::default();
     for (key, change) in &kept.changes {
         if let Some(old) = &change.old {
             keys.source_keys.extend(old.source_key.clone());
@@ -150,7 +150,7 @@ async fn change_register(
 async fn follow_pins(
     connection: &mut PgConnection,
     pins: &BTreeSet<Pin>,
-    keys: &mut Keys,
+    keys: &mut Named,
 ) -> Result<(), StoreError> {
     let numbers: Vec<&str> = pins.iter().map(Pin::as_str).collect();
     let mut further = BTreeSet::new();
@@ -168,7 +168,7 @@ async fn follow_pins(
 /// The records offering the keys, as they stand, each with what it offers.
 async fn load_siblings(
     connection: &mut PgConnection,
-    keys: &Keys,
+    keys: &Named,
 ) -> Result<Vec<(Sibling, Offer)>, StoreError> {
     let source_keys: Vec<&str> = keys.source_keys.iter().map(String::as_str).collect();
     let records: Vec<&str> = keys.records.iter().map(String::as_str).collect();

@@ -37,6 +37,7 @@ fn instance() -> String {
 }
 
 /// What one transaction takes.
+#[expect(clippy::struct_field_names, reason = "they are limits, and say so in the file")]
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BatchConfig {

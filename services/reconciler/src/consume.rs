@@ -120,23 +120,7 @@ impl Readers {
         let mut messages = Vec::with_capacity(batch.records.len());
         for record in batch.records {
             let source = shared.source_of_topic.get(&*record.topic).cloned();
-            let mut backoff = Backoff::new(Policy::DEPENDENCY);
-            let body = loop {
-                let read = match &source {
-                    Some(_) => self.sources.read(&record).await.map(|message| source_body(message, &record)),
-                    None => self.control.read(&record).await.map(Body::Control),
-                };
-                match read {
-                    Ok(body) => break body,
-                    Err(error) if error.is_transient() => {
-                        tracing::warn!(%error, "a schema cannot be had; trying again");
-                        if !backoff.wait(&shared.drain).await {
-                            return Ok(None);
-                        }
-                    }
-                    Err(error) => break not_readable(error, &record)?,
-                }
-            };
+            let Some(body) = self.body(shared, source.is_some(), &record).await? else { return Ok(None) };
             messages.push(IncomingMessage {
                 source: source.unwrap_or_else(|| "".into()),
                 topic: record.topic,
@@ -148,6 +132,32 @@ impl Readers {
         }
         let claims = batch.claims.into_iter().map(|(p, epoch)| ((p.topic, p.partition), epoch)).collect();
         Ok(Some(Incoming { messages, claims }))
+    }
+
+    /// Decodes a message; none if the drain came while the schema registry was away.
+    async fn body(
+        &mut self,
+        shared: &Shared,
+        is_source: bool,
+        record: &ConsumedRecord,
+    ) -> anyhow::Result<Option<Body>> {
+        let mut backoff = Backoff::new(Policy::DEPENDENCY);
+        loop {
+            let read = if is_source {
+                self.sources.read(record).await.map(|message| source_body(message, record))
+            } else {
+                self.control.read(record).await.map(Body::Control)
+            };
+            let error = match read {
+                Ok(body) => return Ok(Some(body)),
+                Err(error) if error.is_transient() => error,
+                Err(error) => return not_readable(error, record).map(Some),
+            };
+            tracing::warn!(%error, "a schema cannot be had; trying again");
+            if !backoff.wait(&shared.drain).await {
+                return Ok(None);
+            }
+        }
     }
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct Rules {
 /// Name of a rule set: its version and its content, so that two contents never share a name.
 pub(crate) fn rule_set_name(version: u32, text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    format!("{version}-{hex}")
+    let content = digest.first_chunk::<4>().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+    format!("{version}-{content:08x}")
 }
 
 /// The rule set used last.

@@ -170,7 +170,7 @@ impl Capture {
                         mapper.apply(change, version, &mut self.out, sink.redrive);
                     }
                     Ok((Some(old), None)) => {
-                        mapper.apply(Change::Delete(old), version, &mut self.out, sink.redrive)
+                        mapper.apply(Change::Delete(old), version, &mut self.out, sink.redrive);
                     }
                     Ok((None, _) | (Some(_), Some(_))) | Err(RowError::Missing) => {
                         return Err(Refusal::ReplicaIdentity { table: table.name.clone() }.into());

@@ -18,9 +18,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// No step of these tests takes longer on two busy cores.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 /// Names the configuration file to a process that is to be an adapter.
-pub const ADAPTER: &str = "DANSYNC_TEST_ADAPTER";
+pub(super) const ADAPTER: &str = "DANSYNC_TEST_ADAPTER";
 
 const TABLES: &str = "
 create schema hotich;
@@ -65,15 +65,15 @@ columns = { full = "me" }
 "#;
 
 /// A source, its configuration and its log.
-pub struct World {
-    pub database: String,
-    pub sql: PgConnection,
-    pub config_file: PathBuf,
-    pub mapping_file: PathBuf,
-    pub slot: String,
+pub(super) struct World {
+    pub(super) database: String,
+    pub(super) sql: PgConnection,
+    pub(super) config_file: PathBuf,
+    pub(super) mapping_file: PathBuf,
+    pub(super) slot: String,
     dir: tempfile::TempDir,
     log: Option<GroupConsumer>,
-    pub seen: Vec<ConsumedRecord>,
+    pub(super) seen: Vec<ConsumedRecord>,
 }
 
 /// A reader that begins at the beginning, whoever read before.
@@ -88,30 +88,30 @@ impl PositionStore for FromTheBeginning {
 }
 
 /// An adapter in this process, with a runtime of its own.
-pub struct Adapter {
+pub(super) struct Adapter {
     runtime: Runtime,
     thread: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Adapter {
     /// Drains it; its outcome.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         self.runtime.drain.request();
         self.end().await
     }
 
     /// Its outcome, without asking it to end.
-    pub async fn end(self) -> anyhow::Result<()> {
+    pub(super) async fn end(self) -> anyhow::Result<()> {
         let thread = tokio::task::spawn_blocking(move || self.thread.join().unwrap());
         tokio::time::timeout(PATIENCE, thread).await.expect("the adapter ends").unwrap()
     }
 
-    pub fn metrics(&self) -> String {
+    pub(super) fn metrics(&self) -> String {
         self.runtime.metrics.render()
     }
 }
 
-pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(super) async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future)
         .await
         .unwrap_or_else(|_| panic!("{what} took longer than {PATIENCE:?}"))
@@ -119,7 +119,7 @@ pub async fn in_time<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 impl World {
     /// Makes the database with its tables, a role that may replicate, and a configuration; `more` goes into the latter.
-    pub async fn new(stack: &Stack, cluster: &PostgresCluster, more: &str) -> Self {
+    pub(super) async fn new(stack: &Stack, cluster: &PostgresCluster, more: &str) -> Self {
         if std::env::var_os("RUST_LOG").is_some() {
             // Once in a process: the other tests find it done.
             service_runtime::logging::init(service_runtime::logging::LogFormat::Text).ok();
@@ -158,28 +158,28 @@ impl World {
         Self { database, sql, config_file, mapping_file, slot, dir, log: None, seen: Vec::new() }
     }
 
-    pub fn config(&self) -> Config {
+    pub(super) fn config(&self) -> Config {
         service_runtime::config::load(&self.config_file).unwrap()
     }
 
-    pub fn kafka(&self) -> KafkaConfig {
+    pub(super) fn kafka(&self) -> KafkaConfig {
         self.config().kafka
     }
 
-    pub fn topic(&self) -> Arc<str> {
+    pub(super) fn topic(&self) -> Arc<str> {
         self.kafka().topics().source("civil_status")
     }
 
-    pub async fn run(&mut self, sql: &str) {
+    pub(super) async fn run(&mut self, sql: &str) {
         in_time("a statement", self.sql.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))).await.unwrap();
     }
 
-    pub async fn number(&mut self, sql: &str) -> i64 {
+    pub(super) async fn number(&mut self, sql: &str) -> i64 {
         sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut self.sql).await.unwrap()
     }
 
     /// Starts an adapter in this process.
-    pub fn start(&self) -> Adapter {
+    pub(super) fn start(&self) -> Adapter {
         let (config, runtime) = (self.config(), Runtime::new(Arc::new(SystemClock)));
         let inner = runtime.clone();
         let thread = std::thread::spawn(move || {
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// Starts an adapter as a process that can be killed.
-    pub fn spawn(&self) -> Process {
+    pub(super) fn spawn(&self) -> Process {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "source_adapter::an_adapter_of_its_own", "--nocapture"]);
         let log = std::fs::File::create(self.dir.path().join("adapter.log")).unwrap();
@@ -200,7 +200,7 @@ impl World {
     }
 
     /// Reads the source's topic on, until what was seen suffices.
-    pub async fn until(
+    pub(super) async fn until(
         &mut self,
         what: &str,
         enough: impl Fn(&[SourceMessage]) -> bool,
@@ -211,7 +211,7 @@ impl World {
     }
 
     /// The same for any topic; a world reads one topic only.
-    pub async fn until_in(
+    pub(super) async fn until_in(
         &mut self,
         what: &str,
         topic: &Arc<str>,
@@ -241,7 +241,7 @@ impl World {
     }
 
     /// Waits until a query gives true.
-    pub async fn until_true(&mut self, what: &str, sql: &str) {
+    pub(super) async fn until_true(&mut self, what: &str, sql: &str) {
         let mut ticks = tokio::time::interval(Duration::from_millis(50));
         let waiting = async {
             while !sqlx::query_scalar::<_, bool>(AssertSqlSafe(sql.to_owned()))
@@ -257,11 +257,11 @@ impl World {
 }
 
 /// An adapter as a process.
-pub struct Process(Child);
+pub(super) struct Process(Child);
 
 impl Process {
     /// SIGKILL.
-    pub fn kill9(mut self) {
+    pub(super) fn kill9(mut self) {
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
@@ -275,7 +275,7 @@ impl Drop for Process {
     }
 }
 
-pub fn messages(seen: &[ConsumedRecord]) -> Vec<SourceMessage> {
+pub(super) fn messages(seen: &[ConsumedRecord]) -> Vec<SourceMessage> {
     let decode = |record: &ConsumedRecord| {
         let (_, body) = split_wire_header(record.payload.as_ref().unwrap()).unwrap();
         decode_source_message(body).unwrap()
@@ -283,7 +283,7 @@ pub fn messages(seen: &[ConsumedRecord]) -> Vec<SourceMessage> {
     seen.iter().map(decode).collect()
 }
 
-pub fn records(messages: &[SourceMessage]) -> Vec<&SourceRecord> {
+pub(super) fn records(messages: &[SourceMessage]) -> Vec<&SourceRecord> {
     messages
         .iter()
         .filter_map(|m| if let SourceMessage::Record(record) = m { Some(record) } else { None })
@@ -291,7 +291,7 @@ pub fn records(messages: &[SourceMessage]) -> Vec<&SourceRecord> {
 }
 
 /// The latest version of each record; every version must be there once, and rise.
-pub fn latest(messages: &[SourceMessage]) -> BTreeMap<String, SourceRecord> {
+pub(super) fn latest(messages: &[SourceMessage]) -> BTreeMap<String, SourceRecord> {
     let mut latest: BTreeMap<String, SourceRecord> = BTreeMap::new();
     for record in records(messages) {
         let key = record.record_key.as_str().to_owned();

@@ -36,11 +36,16 @@ pub fn addresses(
         .iter()
         .filter_map(|(agreement, database)| {
             let mapping = deployment.sectors.mappings.get(agreement)?;
-            let mut entry = dsn(database);
-            entry["kind"] = json!("postgresql");
-            entry["table"] = json!(mapping.table);
-            entry["ref_column"] = json!(mapping.ref_column);
-            Some((*agreement, entry))
+            Some((
+                *agreement,
+                json!({
+                    "kind": "postgresql",
+                    "dsn": database.cluster.role_dsn(&database.name, &database.role),
+                    "password_file": database.role.password_file,
+                    "table": mapping.table,
+                    "ref_column": mapping.ref_column,
+                }),
+            ))
         })
         .collect();
     let users: Vec<Value> = users
@@ -51,7 +56,7 @@ pub fn addresses(
         .services
         .iter()
         .map(|s| {
-            json!({ "name": s.instance.service, "instance": s.instance.instance, "pid": s.process.pid(), "admin_url": s.admin_url() })
+            json!({ "name": s.instance.service, "instance": s.instance.name, "pid": s.process.pid(), "admin_url": s.admin_url() })
         })
         .collect();
     json!({
@@ -91,7 +96,7 @@ pub fn where_to_look(
     }
     lines.push(format!("{:<16} {}/subjects", "schema registry", stack.apicurio.url()));
     for service in &deployment.services {
-        let name = format!("{} {}", service.instance.service, service.instance.instance);
+        let name = format!("{} {}", service.instance.service, service.instance.name);
         lines.push(format!("{:<16} {name}: {}/metrics", "metrics", service.admin_url()));
     }
     lines

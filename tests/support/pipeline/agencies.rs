@@ -4,6 +4,7 @@ use super::{Database, read};
 use crate::stack::{PostgresCluster, Role};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -40,10 +41,10 @@ fn capture_grants(mapping: &Path, role: &str) -> anyhow::Result<String> {
         tables.iter().filter_map(|t| t.split_once('.')).map(|(schema, _)| schema).collect();
     let mut grants = String::new();
     for schema in schemas {
-        grants.push_str(&format!("grant usage on schema {schema} to {role};\n"));
+        writeln!(grants, "grant usage on schema {schema} to {role};")?;
     }
     for table in &tables {
-        grants.push_str(&format!("grant select on {table} to {role};\n"));
+        writeln!(grants, "grant select on {table} to {role};")?;
     }
     Ok(grants)
 }

@@ -19,7 +19,7 @@ pub async fn audit(stack: &Stack, deployment: &Deployment, within: Duration) -> 
     let kafka = kafka(stack, deployment);
     let mut reports = Vec::new();
     for instance in deployment.instances.iter().filter(|i| i.service == "source-adapter") {
-        if deployment.agencies.databases.contains_key(instance.instance.as_str()) {
+        if deployment.agencies.databases.contains_key(instance.name.as_str()) {
             let config: source_adapter::Config = config::load(&instance.file)?;
             reports.push(source_adapter::audit(&config).await.context("auditing a source")?);
         }

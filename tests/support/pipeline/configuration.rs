@@ -30,7 +30,7 @@ pub struct Instance {
     /// `source-adapter`, `reconciler`, …
     pub service: &'static str,
     /// What tells it from others of its service: the source, or a number.
-    pub instance: String,
+    pub name: String,
     /// Its configuration file.
     pub file: PathBuf,
     /// Where its admin port listens.
@@ -75,7 +75,7 @@ impl Configuration<'_> {
         let file = self.dir.join(format!("{service}-{instance}.toml"));
         let text = format!("{text}[admin]\nlisten = \"127.0.0.1:{admin_port}\"\n");
         std::fs::write(&file, text)?;
-        Ok(Instance { service, instance: instance.to_owned(), file, admin_port })
+        Ok(Instance { service, name: instance.to_owned(), file, admin_port })
     }
 
     /// `[kafka]` and `[schema_registry]`.

@@ -78,7 +78,7 @@ impl Deployment {
 
     /// The service of that name and instance.
     pub fn service(&self, service: &str, instance: &str) -> Option<&Service> {
-        self.services.iter().find(|s| s.instance.service == service && s.instance.instance == instance)
+        self.services.iter().find(|s| s.instance.service == service && s.instance.name == instance)
     }
 
     /// Ends all services in the order of the data's flow, so that each drains what the one before has given it. All are

@@ -39,7 +39,7 @@ impl Service {
         log_dir: &Path,
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        let name = format!("{}-{}", instance.service, instance.instance);
+        let name = format!("{}-{}", instance.service, instance.name);
         std::fs::create_dir_all(log_dir)?;
         let mut command = Command::new(binary()?);
         command.args(["run", instance.service, "--log-format", "json", "--config"]).arg(&instance.file);
@@ -58,7 +58,7 @@ impl Service {
     /// Waits until it says that it is ready.
     pub async fn ready(&self) -> anyhow::Result<()> {
         let url = format!("{}/readyz", self.admin_url());
-        let name = format!("{} {}", self.instance.service, self.instance.instance);
+        let name = format!("{} {}", self.instance.service, self.instance.name);
         self.process
             .ready(READY_WITHIN, || {
                 let url = url.clone();

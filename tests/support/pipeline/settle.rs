@@ -80,10 +80,11 @@ impl Eyes {
         )
         .fetch_one(&self.registry)
         .await?;
-        let held: (i64, Option<String>) =
-            sqlx::query_as("select count(*), sum(hashtextextended(md5(substring(image from 6)), 0))::text from person_state")
-                .fetch_one(&self.disclosure)
-                .await?;
+        let held: (i64, Option<String>) = sqlx::query_as(
+            "select count(*), sum(hashtextextended(md5(substring(image from 6)), 0))::text from person_state",
+        )
+        .fetch_one(&self.disclosure)
+        .await?;
         Ok(if written == held { 0 } else { (written.0 - held.0).abs().max(1) })
     }
 

@@ -61,7 +61,11 @@ async fn steps(check: Check) -> anyhow::Result<Vec<Step>> {
             vec![Step::cargo("doc", "doc --no-deps --workspace").with("RUSTDOCFLAGS", "-D warnings")]
         }
         Check::Deny => deny::steps().await?,
-        Check::Test => vec![at_once(Step::cargo("test", "test --workspace --no-fail-fast"))],
+        // The tests start the services as processes: their binary is built first.
+        Check::Test => vec![
+            Step::cargo("build", "build --package dansync"),
+            at_once(Step::cargo("test", "test --workspace --no-fail-fast")),
+        ],
     })
 }
 

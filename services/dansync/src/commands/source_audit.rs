@@ -119,8 +119,8 @@ struct Held {
     rows: u64,
     records: u64,
     digest: String,
-    /// None while rows are in quarantine: their last readable versions stand in the registry, so the sums must differ.
-    equal: Option<bool>,
+    /// Rows in quarantine are on neither side.
+    equal: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,7 +150,7 @@ impl Audited {
         // An entity that the registry holds and the mapping no longer has belongs to nobody.
         let is_known = |entity: &String| audited.tables.iter().any(|table| table.entity == *entity);
         let has_stray = held.iter().any(|(entity, digest)| digest.rows > 0 && !is_known(entity));
-        let differs = |table: &Table| table.registry.as_ref().is_some_and(|held| held.equal == Some(false));
+        let differs = |table: &Table| table.registry.as_ref().is_some_and(|held| !held.equal);
         audited.adds_up = Some(!has_stray && !audited.tables.iter().any(differs));
         audited.messages = Some(Messages::of(counts));
         audited
@@ -167,8 +167,7 @@ impl Table {
 impl Held {
     fn of(held: &TableDigest, source: &Table) -> Self {
         let (records, digest) = (held.digest.members, held.digest.hex());
-        let is_equal = records == source.records && digest == source.digest;
-        let equal = (source.rows_quarantined == 0).then_some(is_equal);
+        let equal = records == source.records && digest == source.digest;
         Self { rows: held.rows, records, digest, equal }
     }
 }
@@ -196,11 +195,7 @@ impl Answer for Audited {
             .iter()
             .map(|table| {
                 let held = table.registry.as_ref();
-                let verdict = held.map(|held| match held.equal {
-                    Some(true) => "equal",
-                    Some(false) => "DIFFERS",
-                    None => "rows in quarantine",
-                });
+                let verdict = held.map(|held| if held.equal { "equal" } else { "DIFFERS" });
                 [
                     table.entity.clone(),
                     table.rows.to_string(),
@@ -278,7 +273,8 @@ mod tests {
             (report(0, &[one]), held("birth", &[two]), false),
             (report(0, &[]), held("birth", &[]), true),
             (report(0, &[]), held("no such entity", &[one]), false),
-            (report(1, &[one]), held("birth", &[one, two]), true),
+            (report(1, &[one]), held("birth", &[one]), true),
+            (report(1, &[one]), held("birth", &[one, two]), false),
         ] {
             let audited = Audited::beside(report, &FenceCounts::default(), &held);
             assert_eq!(audited.adds_up, Some(adds_up), "{audited:?}");

@@ -1,4 +1,7 @@
 //! Deliveries: authorised content on its way, until its one outcome.
+//!
+//! Statements that look up by key ask for `outcome is null`, those that look for work for `settled_at is null`: the same rows,
+//! but the first keep the planner from scanning the index of open deliveries once for each key.
 
 use crate::{LaneKey, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -214,7 +217,7 @@ pub async fn open_deliveries(
                 d.attempted_at is not null as attempted, d.attempts, d.authorised_at
          from (select distinct ref from oldest) o
          cross join lateral (
-             select * from delivery where ref = o.ref and mode = $2 and settled_at is null) d
+             select * from delivery where ref = o.ref and mode = $2 and outcome is null) d
          order by d.ref, d.release_no",
     )
     .bind(&lane.agreement)
@@ -251,7 +254,7 @@ pub async fn mark_attempted(
     sqlx::query(
         "update delivery d set attempted_at = coalesce(d.attempted_at, clock_timestamp()), attempts = d.attempts + 1
          from unnest($2::text[], $3::bigint[]) as k (ref, release_no)
-         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.settled_at is null",
+         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.outcome is null",
     )
     .bind(&lane.mode)
     .bind(references)
@@ -271,7 +274,7 @@ pub async fn settle(
     sqlx::query(
         "update delivery d set outcome = k.outcome, settled_at = clock_timestamp(), payload = null, parked = null
          from unnest($2::text[], $3::bigint[], $4::text[]) as k (ref, release_no, outcome)
-         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.settled_at is null",
+         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.outcome is null",
     )
     .bind(&lane.mode)
     .bind(keys.iter().map(|k| k.reference.as_str()).collect::<Vec<_>>())
@@ -315,7 +318,7 @@ pub async fn park(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "update delivery set retry_at = clock_timestamp() + $4 * interval '1 millisecond', parked = $5
-         where ref = $1 and mode = $2 and release_no = $3 and settled_at is null",
+         where ref = $1 and mode = $2 and release_no = $3 and outcome is null",
     )
     .bind(&key.reference)
     .bind(&lane.mode)

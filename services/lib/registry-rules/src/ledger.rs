@@ -156,8 +156,7 @@ impl Writer {
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
+        write!(out, "{byte:02x}").expect("writing to a String cannot fail");
         out
     })
 }

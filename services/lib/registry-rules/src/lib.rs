@@ -17,6 +17,8 @@ mod catalogue;
 mod claims;
 mod code;
 mod decision;
+#[cfg(test)]
+mod disclosure_tests;
 mod facts;
 mod field;
 mod guard;

@@ -142,7 +142,7 @@ pub struct PersonImage {
     pub pins: Vec<PinState>,
     /// What stands.
     pub fields: BTreeMap<FieldName, StandingField>,
-    /// The business date (Asia/Ho_Chi_Minh) it was merged on.
+    /// The business date (`Asia/Ho_Chi_Minh`) it was merged on.
     pub business_date: NaiveDate,
 }
 

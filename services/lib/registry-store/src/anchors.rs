@@ -7,6 +7,7 @@ use registry_rules::PersonId;
 use sqlx::PgConnection;
 
 /// An anchor with its id.
+#[expect(clippy::struct_field_names, reason = "the fields are named as the columns are")]
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct Anchor {
     /// `pin:<number>` (each number has its own) or a source key that once stood for a person by itself.
@@ -32,7 +33,8 @@ pub async fn load_anchors(
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
-        "select anchor, person_id, leads_to, yielded, changes, first_seen from anchor where anchor = any($1)",
+        "select a.* from unnest($1::text[]) as t (wanted) cross join lateral (
+           select anchor, person_id, leads_to, yielded, changes, first_seen from anchor where anchor = wanted limit 1) a",
     )
     .bind(anchors)
     .fetch_all(connection)

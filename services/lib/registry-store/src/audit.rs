@@ -142,7 +142,38 @@ pub struct TableDigest {
     pub digest: StateHash,
 }
 
-/// By entity of a source: the digest of each record's latest version at or below the fence.
+/// A record's latest version at or below a fence.
+#[derive(sqlx::FromRow)]
+struct FencedRecord {
+    record_key: String,
+    standing: i16,
+    content_hash: Vec<u8>,
+    epoch: i32,
+    position: i64,
+    ordinal: i32,
+}
+
+/// Rows of a source whose newest version at or below the fence could not be read. The source counts them as quarantined;
+/// the registry still holds what they said before, which is no part of the comparison.
+async fn unreadable_rows(
+    pool: &PgPool,
+    source: &str,
+    fence: (i32, i64),
+) -> Result<BTreeMap<String, (i32, i64, i32)>, StoreError> {
+    let rows: Vec<(String, i32, i64, i32)> = sqlx::query_as(
+        "select row_key, epoch, position, ordinal from row_marker
+         where row_key >= $1 and row_key < $2 and (epoch, position) <= ($3, $4)",
+    )
+    .bind(format!("{source}/"))
+    .bind(format!("{source}0"))
+    .bind(fence.0)
+    .bind(fence.1)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(|(key, epoch, position, ordinal)| (key, (epoch, position, ordinal))).collect())
+}
+
+/// By entity of a source: the digest of each record's latest version at or below the fence; rows that cannot be read aside.
 pub async fn fence_digests(
     pool: &PgPool,
     source: &str,
@@ -150,8 +181,9 @@ pub async fn fence_digests(
     position: u64,
 ) -> Result<BTreeMap<String, TableDigest>, StoreError> {
     let (epoch, position, _) = version_columns(Version { epoch, position, ordinal: 0 });
-    let mut rows = sqlx::query_as::<_, (String, i16, Vec<u8>)>(
-        "select distinct on (record_key) record_key, standing, content_hash from record_version
+    let unreadable = unreadable_rows(pool, source, (epoch, position)).await?;
+    let mut rows = sqlx::query_as::<_, FencedRecord>(
+        "select distinct on (record_key) record_key, standing, content_hash, epoch, position, ordinal from record_version
          where record_key >= $1 and record_key < $2 and (epoch, position) <= ($3, $4)
          order by record_key, epoch desc, position desc, ordinal desc",
     )
@@ -162,12 +194,16 @@ pub async fn fence_digests(
     .fetch(pool);
     let mut tables: BTreeMap<String, TableDigest> = BTreeMap::new();
     let mut last_row = None;
-    while let Some((record_key, standing, hash)) = rows.try_next().await? {
-        if standing == crate::versions::standing_code(registry_rules::Standing::Withdrawn) {
+    while let Some(record) = rows.try_next().await? {
+        let key = RecordKey::try_from(record.record_key).map_err(|_| StoreError::Unreadable("record key"))?;
+        let version = (record.epoch, record.position, record.ordinal);
+        let overtaken = unreadable.get(key.row().as_str()).is_some_and(|marker| *marker > version);
+        if overtaken || record.standing == crate::versions::standing_code(registry_rules::Standing::Withdrawn)
+        {
             continue;
         }
-        let key = RecordKey::try_from(record_key).map_err(|_| StoreError::Unreadable("record key"))?;
-        let hash: [u8; 32] = hash.try_into().map_err(|_| StoreError::Unreadable("content hash"))?;
+        let hash: [u8; 32] =
+            record.content_hash.try_into().map_err(|_| StoreError::Unreadable("content hash"))?;
         let table = tables.entry(key.entity().to_owned()).or_default();
         table.digest.add(&hash);
         let row = Some(key.row());

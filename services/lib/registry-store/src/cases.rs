@@ -22,7 +22,8 @@ pub fn case_subject(subject: &CaseSubject) -> String {
 /// The name of a case towards people: the same for the same question, in every registry with the same ids.
 pub fn case_id(subject: &str, kind: &str, field: &str) -> String {
     let digest = Sha256::digest(format!("{subject}\n{kind}\n{field}").as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let name = digest.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    format!("{name:016x}")
 }
 
 /// A case as it stands.
@@ -49,7 +50,8 @@ pub async fn load_cases(
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
-        "select subject, kind, field, open, fingerprint from registry_case where subject = any($1)",
+        "select c.* from unnest($1::text[]) as t (wanted) cross join lateral (
+           select subject, kind, field, open, fingerprint from registry_case where subject = wanted offset 0) c",
     )
     .bind(subjects)
     .fetch_all(connection)

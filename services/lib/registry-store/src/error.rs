@@ -45,6 +45,7 @@ impl StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the driver's other errors are about the connection")]
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::Database(database) => Self::Database {
@@ -52,10 +53,6 @@ impl From<sqlx::Error> for StoreError {
                 reason: database.message().to_owned(),
             },
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Unreadable("column"),
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "the driver's other errors are about the connection"
-            )]
             other => Self::Database { code: "-".to_owned(), reason: other.to_string() },
         }
     }

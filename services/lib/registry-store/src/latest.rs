@@ -62,7 +62,8 @@ pub async fn latest_of(
     let rows: Vec<LatestColumns> = sqlx::query_as(
         "select record_key, epoch, position, ordinal, content_hash, pin, source_key, relation_group, anchor,
            attach_rule, contradicted
-         from record_latest where record_key = any($1)",
+         from unnest($1::text[]) as t (wanted)
+         cross join lateral (select * from record_latest where record_key = wanted limit 1) r",
     )
     .bind(record_keys)
     .fetch_all(connection)
@@ -113,7 +114,8 @@ pub async fn offering(
 ) -> Result<Vec<Sibling>, StoreError> {
     let rows: Vec<SiblingColumns> = sqlx::query_as(
         "select r.record_key, r.source_key, r.anchor, r.attach_rule, r.contradicted, v.payload
-         from (select record_key from record_latest where source_key = any($1)
+         from (select s.record_key from unnest($1::text[]) as t (wanted)
+               cross join lateral (select record_key from record_latest where source_key = wanted offset 0) s
                union select record_key from unnest($2::text[]) as t (record_key)) k
          cross join lateral (select * from record_latest r where r.record_key = k.record_key limit 1) r
          left join lateral (
@@ -139,10 +141,13 @@ pub async fn source_keys_of_pins(
     connection: &mut PgConnection,
     pins: &[&str],
 ) -> Result<Vec<(String, Option<String>)>, StoreError> {
-    let rows = sqlx::query_as("select record_key, source_key from record_latest where pin = any($1)")
-        .bind(pins)
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query_as(
+        "select record_key, source_key from unnest($1::text[]) as t (wanted)
+         cross join lateral (select record_key, source_key from record_latest where pin = wanted offset 0) r",
+    )
+    .bind(pins)
+    .fetch_all(connection)
+    .await?;
     Ok(rows)
 }
 

@@ -1,7 +1,7 @@
 //! What merging reads: a person's anchors and records, and the records around them.
 //!
-//! Lateral subqueries with a limit fix the order of the look-ups: by the keys given first, whatever the planner knows of
-//! the tables' sizes.
+//! Lateral subqueries with a limit or offset, here and beside, fix the order of the look-ups: by the keys given first,
+//! whatever the planner believes of the tables' sizes. A plan is made once, often while they are empty.
 
 use crate::StoreError;
 use registry_rules::PersonId;
@@ -23,7 +23,10 @@ pub async fn anchors_leading_to(
     connection: &mut PgConnection,
     persons: &[PersonId],
 ) -> Result<Vec<PersonAnchor>, StoreError> {
-    let rows = sqlx::query_as("select anchor, person_id, leads_to from anchor where leads_to = any($1)")
+    let rows = sqlx::query_as(
+        "select a.* from unnest($1::uuid[]) as t (wanted)
+         cross join lateral (select anchor, person_id, leads_to from anchor where leads_to = wanted offset 0) a",
+    )
         .bind(persons)
         .fetch_all(connection)
         .await?;
@@ -57,11 +60,11 @@ pub async fn records_at_anchors(
     let rows = sqlx::query_as(
         "select r.anchor, r.contradicted, v.payload,
            (select true from decision_record d where d.record_key = r.record_key limit 1) is not null as decided
-         from record_latest r
+         from unnest($1::text[]) as t (wanted)
+         cross join lateral (select * from record_latest where anchor = wanted offset 0) r
          cross join lateral (
            select v.payload from record_version v where v.record_key = r.record_key and v.epoch = r.epoch
-             and v.position = r.position and v.ordinal = r.ordinal limit 1) v
-         where r.anchor = any($1)",
+             and v.position = r.position and v.ordinal = r.ordinal limit 1) v",
     )
     .bind(anchors)
     .fetch_all(connection)
@@ -100,10 +103,11 @@ pub async fn members_of_groups(
     }
     let rows = sqlx::query_as(
         "select r.record_key, r.relation_group, r.relation_to_head, a.leads_to as person_id, p.facts
-         from record_latest r
+         from unnest($1::text[]) as t (wanted)
+         cross join lateral (select * from record_latest where relation_group = wanted offset 0) r
          cross join lateral (select a.leads_to from anchor a where a.anchor = r.anchor limit 1) a
          left join lateral (select p.facts from person p where p.person_id = a.leads_to limit 1) p on true
-         where r.relation_group = any($1) order by r.record_key",
+         order by r.record_key",
     )
     .bind(groups)
     .fetch_all(connection)

@@ -33,8 +33,9 @@ pub async fn lock_persons(
     persons: &[PersonId],
 ) -> Result<Vec<PersonRow>, StoreError> {
     let rows = sqlx::query_as(
-        "select person_id, version, image_hash, facts, next_due from person where person_id = any($1)
-         order by person_id for update",
+        "select p.person_id, p.version, p.image_hash, p.facts, p.next_due
+         from (select wanted from unnest($1::uuid[]) as t (wanted) order by wanted) t
+         join person p on p.person_id = t.wanted for update of p",
     )
     .bind(persons)
     .fetch_all(connection)

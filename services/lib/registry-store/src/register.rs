@@ -65,7 +65,8 @@ pub async fn entries_of(
         return Ok(Vec::new());
     }
     let rows: Vec<EntryColumns> = sqlx::query_as(
-        "select pin, record_key, replaces, name, birth, cancelled from register_entry where pin = any($1)",
+        "select e.* from unnest($1::text[]) as t (wanted) cross join lateral (
+           select pin, record_key, replaces, name, birth, cancelled from register_entry where pin = wanted offset 0) e",
     )
     .bind(pins)
     .fetch_all(connection)

@@ -7,6 +7,7 @@ use sqlx::PgConnection;
 use std::sync::Arc;
 
 /// A version of a record as it came.
+#[expect(clippy::struct_field_names, reason = "received time is a term of the design")]
 #[derive(Clone, Debug)]
 pub struct Received {
     /// What it says.

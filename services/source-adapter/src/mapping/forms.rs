@@ -1,7 +1,7 @@
 //! How single values are read: the text of a cell in, a value of the catalogue or a reason code out.
 
 use super::file::DateFormat;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use registry_rules::{PartialDate, PartialDateError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,16 +65,53 @@ fn compact(text: &str) -> Result<PartialDate, PartialDateError> {
     }
 }
 
-/// PostgreSQL's ISO text of a timestamp; one without zone is Vietnam's time.
+/// PostgreSQL's ISO text of a timestamp, `2024-05-06 07:08:09.123456+07:30`; one without zone is Vietnam's time.
 pub(super) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
-    if let Ok(zoned) = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z") {
-        return Some(zoned.with_timezone(&Utc));
+    let (day, rest) = (text.get(..10)?, text.get(11..)?);
+    let day = NaiveDate::from_ymd_opt(
+        i32::try_from(number(day, 0, 4)?).ok()?,
+        number(day, 5, 7)?,
+        number(day, 8, 10)?,
+    )?;
+    let separators = [(text, 4, b'-'), (text, 7, b'-'), (text, 10, b' '), (rest, 2, b':'), (rest, 5, b':')];
+    if separators.iter().any(|(text, at, byte)| text.as_bytes().get(*at) != Some(byte)) {
+        return None;
     }
-    let local = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").ok()?;
-    DateTime::from_timestamp(
-        local.and_utc().timestamp() - VIETNAM_SECONDS,
-        local.and_utc().timestamp_subsec_nanos(),
-    )
+    let tail = rest.get(8..)?;
+    let end = tail.find(['+', '-']).unwrap_or(tail.len());
+    let (fraction, zone) = tail.split_at_checked(end)?;
+    let micros = match fraction.strip_prefix('.') {
+        Some(digits) if (1..=6).contains(&digits.len()) => {
+            number(digits, 0, digits.len())? * 10_u32.pow(u32::try_from(6 - digits.len()).ok()?)
+        }
+        Some(_) => return None,
+        None if fraction.is_empty() => 0,
+        None => return None,
+    };
+    let time =
+        day.and_hms_micro_opt(number(rest, 0, 2)?, number(rest, 3, 5)?, number(rest, 6, 8)?, micros)?;
+    Some((time - TimeDelta::seconds(zone_seconds(zone)?)).and_utc())
+}
+
+/// `+07`, `-03:30`, `+06:42:04`; nothing is Vietnam.
+fn zone_seconds(zone: &str) -> Option<i64> {
+    let (sign, rest) = match zone.as_bytes().first() {
+        None => return Some(VIETNAM_SECONDS),
+        Some(b'-') => (-1, zone.get(1..)?),
+        Some(_) => (1, zone.get(1..)?),
+    };
+    let mut seconds = 0;
+    let mut unit = 3600;
+    for part in rest.split(':') {
+        seconds += i64::from(number(part, 0, part.len())?) * unit;
+        unit /= 60;
+    }
+    (rest.len() >= 2 && rest.len() <= 8).then_some(sign * seconds)
+}
+
+fn number(text: &str, from: usize, to: usize) -> Option<u32> {
+    let digits = text.get(from..to).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 /// All digits, and this many.
@@ -131,7 +168,16 @@ mod tests {
         ] {
             assert_eq!(timestamp(text), Some(want.parse().unwrap()), "{text}");
         }
-        assert_eq!(timestamp("infinity"), None);
+        for bad in [
+            "infinity",
+            "2024-02-30 00:00:00",
+            "2024-05-06T07:08:09",
+            "2024-05-06 07:08:09+",
+            "2024-05-06 07:08:09.",
+            "",
+        ] {
+            assert_eq!(timestamp(bad), None, "{bad}");
+        }
         assert_eq!(timestamp("2024-05-06 07:08:09+00 BC"), None);
     }
 

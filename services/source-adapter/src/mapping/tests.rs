@@ -238,6 +238,28 @@ fn every_fault_of_a_file_is_told_at_once() {
     assert!(Mapping::parse(&BIRTHS.replace("entity =", "entty ="), &CodeLists::default()).is_err());
 }
 
+/// The files of this tree, with the tree's code lists.
+#[test]
+fn every_mapping_of_the_tree_is_sound() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let texts = |dir: &str| -> Vec<(String, String)> {
+        let files = std::fs::read_dir(root.join(dir)).unwrap().map(|entry| entry.unwrap().path());
+        let files = files.filter(|path| path.extension().is_some_and(|e| e == "toml"));
+        files.map(|path| (path.display().to_string(), std::fs::read_to_string(&path).unwrap())).collect()
+    };
+    let codes = texts("schemas/codes");
+    let lists = CodeLists::parse(codes.iter().map(|(_, text)| text.as_str())).unwrap();
+    let mappings = texts("deploy/sources");
+    assert!(!mappings.is_empty());
+    for (path, text) in mappings {
+        let mapping = Mapping::parse(&text, &lists).unwrap_or_else(|faults| panic!("{path}: {faults:?}"));
+        assert!(
+            path.ends_with(&format!("/{}.toml", mapping.source())),
+            "{path} is named after another source"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn any_row_is_mapped_or_rejected_and_says_no_value(cells in proptest::collection::vec("\\PC{0,12}", 15)) {

@@ -17,8 +17,8 @@ static ICON_NAME: LazyLock<String> = LazyLock::new(|| named("icon", ICON, "svg")
 
 fn named(stem: &str, content: &str, ending: &str) -> String {
     // Six bytes tell apart what one release after another may call by the same name.
-    let [a, b, c, d, e, f, ..] = <[u8; 32]>::from(Sha256::digest(content));
-    let hash = u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+    let digest = <[u8; 32]>::from(Sha256::digest(content));
+    let hash = digest.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes) >> 16);
     format!("{stem}-{hash:012x}.{ending}")
 }
 

@@ -15,21 +15,19 @@ use anyhow::Context;
 use prerequisites::say;
 use progress::Progress;
 use stages::Stopwatch;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// The longest wait for the first load of a large population.
-const LOAD_WITHIN: Duration = Duration::from_secs(3600);
+const LOAD_WITHIN: Duration = Duration::from_hours(1);
 /// The longest wait for the last change to arrive.
-const DRAIN_WITHIN: Duration = Duration::from_secs(600);
+const DRAIN_WITHIN: Duration = Duration::from_mins(10);
 
 /// A running demo.
 pub(crate) struct Demo {
     pub(crate) stack: Stack,
     pub(crate) deployment: Deployment,
     pub(crate) databases: SourceDatabases,
-    pub(crate) topics: BTreeMap<String, String>,
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {

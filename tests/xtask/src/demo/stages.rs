@@ -104,7 +104,7 @@ pub(super) async fn start(options: &Options, state: &Path, watch: &mut Stopwatch
     let addresses = pipeline::addresses(&stack, &deployment, &topics, &users);
     pipeline::write_whole(&state.join("addresses.json"), &serde_json::to_string_pretty(&addresses)?)?;
     tell(&stack, &deployment, &topics, &users);
-    Ok(Demo { stack, deployment, databases, topics })
+    Ok(Demo { stack, deployment, databases })
 }
 
 async fn fill(options: &Options, databases: &SourceDatabases) -> anyhow::Result<()> {

@@ -1,12 +1,12 @@
 //! What leaves: the agreements as they are filed, people of every shape, and two evaluators that must say the same.
 
-use chrono::{Days, NaiveDate};
-use proptest::prelude::*;
-use registry_rules::{
+use crate::{
     Agreement, AgreementError, AgreementState, FieldCatalogue, FieldName, FieldState, FieldValue,
     GuardViolation, Lifecycle, PersonImage, PinStanding, PinState, ReleaseContext, ReleaseReason,
     StandingField, covered, guard, release, release_hash,
 };
+use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 const AGREEMENTS: [&str; 3] = [

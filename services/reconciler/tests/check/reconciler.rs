@@ -1,1 +1,0 @@
-/work/main/tests/acceptance/reconciler.rs
