@@ -9,10 +9,6 @@ mod event_log;
 #[cfg(test)]
 mod event_log_on_kafka;
 #[cfg(test)]
-mod source_adapter;
-#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod stack_kafka;
-#[cfg(test)]
-mod walk;

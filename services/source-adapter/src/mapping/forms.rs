@@ -84,9 +84,8 @@ pub(super) fn timestamp(text: &str) -> Option<DateTime<Utc>> {
         Some(digits) if (1..=6).contains(&digits.len()) => {
             number(digits, 0, digits.len())? * 10_u32.pow(u32::try_from(6 - digits.len()).ok()?)
         }
-        Some(_) => return None,
         None if fraction.is_empty() => 0,
-        None => return None,
+        Some(_) | None => return None,
     };
     let time =
         day.and_hms_micro_opt(number(rest, 0, 2)?, number(rest, 3, 5)?, number(rest, 6, 8)?, micros)?;
