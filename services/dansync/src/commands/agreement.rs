@@ -1,6 +1,6 @@
 //! `dansync agreement`: which subscriber may have what, and what became of it.
 //!
-//! The role in [disclosure] must be one that may manage agreements (`roles.officer` of `dansync migrate disclosure`); the
+//! The role in `[disclosure]` must be one that may manage agreements (`roles.officer` of `dansync migrate disclosure`); the
 //! dispatcher's own may only read them.
 
 use std::io::{self, Write};

@@ -25,7 +25,7 @@ use crate::value_text::or_dash;
 /// `dansync source audit`.
 #[derive(Debug, Args)]
 pub(crate) struct SourceAudit {
-    /// Compare with this registry: a file with [registry], such as the reconciler's.
+    /// Compare with this registry: a file with `[registry]`, such as the reconciler's.
     #[arg(long, value_name = "FILE")]
     registry: Option<PathBuf>,
     /// How long the fence may take to come by at the registry.
