@@ -9,6 +9,12 @@ mod event_log;
 #[cfg(test)]
 mod event_log_on_kafka;
 #[cfg(test)]
+mod reconciler;
+#[cfg(test)]
+mod source_adapter;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod stack_kafka;
+#[cfg(test)]
+mod walk;

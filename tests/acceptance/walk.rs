@@ -7,7 +7,7 @@ use acceptance::stack::{Scratch, Stack, shared};
 use chrono::NaiveDate;
 use std::time::Duration;
 
-const PEOPLE: usize = 300;
+const PEOPLE: usize = 1_500;
 const CHANGES: usize = 60;
 /// On a busy machine with two cores.
 const WITHIN: Duration = Duration::from_mins(4);

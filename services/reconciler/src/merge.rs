@@ -6,7 +6,8 @@ use chrono::NaiveDate;
 use event_log::Topics;
 use registry_rules::{
     CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput,
-    MergeOutcome, Offer, PersonFacts, PersonId, PersonImage, PinRegister, RecordKey, SourceRecord, offer,
+    MergeOutcome, Offer, PersonFacts, PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord,
+    offer,
 };
 use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, lock_keys};
 use sha2::{Digest as _, Sha256};
@@ -64,7 +65,13 @@ pub(crate) async fn merge(
         return Ok(merged);
     }
     let own = gather(connection, &request.persons).await?;
-    let facts = facts_of(&own, ground);
+    let mut prepared = prepare(&own, ground);
+    let facts: BTreeMap<PersonId, PersonFacts> = prepared
+        .iter()
+        .filter_map(|(person, prepared)| {
+            Some((*person, prepared.facts(&input(*person, own.get(person)?, ground))))
+        })
+        .collect();
     let news: BTreeSet<String> = own
         .iter()
         .filter(|(person, own)| own.stands && has_news(own, facts.get(*person)))
@@ -87,7 +94,11 @@ pub(crate) async fn merge(
     };
     let mut findings = Vec::new();
     for (person, own) in &own {
-        findings.extend(merged.one(*person, own, &around, (ground, facts.get(person), request))?);
+        let outcome = outcome(*person, own, prepared.remove(person), (&around, ground, request));
+        let Some(outcome) = outcome else { continue };
+        merged.note_pins(&own.records, &outcome.image);
+        merged.difference(*person, own, facts.get(person), (outcome.image, outcome.next_date), ground)?;
+        findings.extend(outcome.cases);
         findings.extend(contradictions(own, &against, ground.key));
     }
     merged.settle_cases(findings, &stored);
@@ -108,6 +119,13 @@ fn input<'a>(person: PersonId, own: &'a Own, ground: &Ground<'a>) -> MergeInput<
     }
 }
 
+fn prepare(own: &BTreeMap<PersonId, Own>, ground: &Ground<'_>) -> BTreeMap<PersonId, Prepared> {
+    own.iter()
+        .filter(|(_, own)| own.stands)
+        .map(|(person, own)| (*person, Prepared::of(&input(*person, own, ground))))
+        .collect()
+}
+
 /// What others may hear of each person, from own records and decisions only.
 pub(crate) fn facts_of(
     own: &BTreeMap<PersonId, Own>,
@@ -117,6 +135,24 @@ pub(crate) fn facts_of(
         .filter(|(_, own)| own.stands)
         .map(|(person, own)| (*person, registry_rules::facts(&input(*person, own, ground))))
         .collect()
+}
+
+/// The golden record of a person; none of an id that nobody was ever told of, or that was merged away before.
+fn outcome(
+    person: PersonId,
+    own: &Own,
+    prepared: Option<Prepared>,
+    (around, ground, request): (&Around, &Ground<'_>, &MergeRequest),
+) -> Option<MergeOutcome> {
+    if own.row.is_none() && own.records.is_empty() {
+        return None;
+    }
+    if let Some(prepared) = prepared {
+        let ties = around.ties(person, own);
+        return Some(prepared.merge(&MergeInput { ties: &ties, ..input(person, own, ground) }));
+    }
+    own.row.as_ref()?;
+    Some(gone(person, *request.merged.get(&person)?, ground.date))
 }
 
 /// Facts as stored.
@@ -177,34 +213,7 @@ fn encode(image: &PersonImage) -> Result<Vec<u8>, StoreError> {
     Ok(payload)
 }
 
-type Reasons<'a> = (&'a Ground<'a>, Option<&'a PersonFacts>, &'a MergeRequest);
-
 impl Merged {
-    /// Merges one person and notes what differs from what was published.
-    fn one(
-        &mut self,
-        person: PersonId,
-        own: &Own,
-        around: &Around,
-        (ground, facts, request): Reasons<'_>,
-    ) -> Result<Vec<CaseFinding>, StoreError> {
-        let nobody = own.row.is_none() && own.records.is_empty();
-        let outcome = if nobody {
-            return Ok(Vec::new());
-        } else if own.stands {
-            let ties = around.ties(person, own);
-            registry_rules::merge(&MergeInput { ties: &ties, ..input(person, own, ground) })
-        } else if let (Some(into), Some(_)) = (request.merged.get(&person), &own.row) {
-            gone(person, *into, ground.date)
-        } else {
-            // Never published, or merged away before: nobody is to be told.
-            return Ok(Vec::new());
-        };
-        self.note_pins(&own.records, &outcome.image);
-        self.difference(person, own, facts, (outcome.image, outcome.next_date), ground)?;
-        Ok(outcome.cases)
-    }
-
     fn note_pins(&mut self, records: &[SourceRecord], image: &PersonImage) {
         let Some(pin) = image.value("npd.pin").and_then(FieldValue::text) else { return };
         let without = records.iter().filter(|r| r.identifier(IdentifierKind::Pin).is_none());

@@ -52,12 +52,9 @@ impl<'a> Claims<'a> {
         let mut claims = Self::default();
         for record in records.iter().filter(|r| r.standing.counts()) {
             let key = &record.record_key;
-            let (Some(rank), Some(value)) = (
-                field.rank(key.source(), key.entity(), key.role()),
-                record.fields.get(&field.name).filter(|v| !v.is_empty()),
-            ) else {
-                continue;
-            };
+            // Most records do not state most items: that is asked first, it is cheaper than whether they might.
+            let Some(value) = record.fields.get(&field.name).filter(|v| !v.is_empty()) else { continue };
+            let Some(rank) = field.rank(key.source(), key.entity(), key.role()) else { continue };
             if claims.in_time(field, record, today) {
                 claims.standing.push(Claim { record, value, rank });
             }

@@ -53,7 +53,37 @@ pub struct MergeOutcome {
 
 /// Merges one person.
 pub fn merge(input: &MergeInput<'_>) -> MergeOutcome {
-    let mut own = Own::of(input);
+    Prepared::of(input).merge(input)
+}
+
+/// What follows from a person's own records and decisions, worked out once: the facts that others may hear, and then, when
+/// theirs are known, the golden record.
+pub struct Prepared(Own);
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepared(***)")
+    }
+}
+
+impl Prepared {
+    /// Works out the person's own side; `ties` of the input may still be missing.
+    pub fn of(input: &MergeInput<'_>) -> Self {
+        Self(Own::of(input))
+    }
+
+    /// As [`facts`].
+    pub fn facts(&self, input: &MergeInput<'_>) -> PersonFacts {
+        facts_from(&self.0, input)
+    }
+
+    /// As [`merge`]; the input is the one this was prepared from, now with all ties.
+    pub fn merge(self, input: &MergeInput<'_>) -> MergeOutcome {
+        merge_own(self.0, input)
+    }
+}
+
+fn merge_own(mut own: Own, input: &MergeInput<'_>) -> MergeOutcome {
     let relatives = relatives(input.ties, own.latest_marriage.as_ref());
     if let Some(spouse) = &relatives.spouse
         && !spouse.facts.alive
@@ -82,7 +112,10 @@ pub fn merge(input: &MergeInput<'_>) -> MergeOutcome {
 
 /// What others may hear of the person: from own records and decisions only, whatever `ties` the input holds.
 pub fn facts(input: &MergeInput<'_>) -> PersonFacts {
-    let own = Own::of(input);
+    facts_from(&Own::of(input), input)
+}
+
+fn facts_from(own: &Own, input: &MergeInput<'_>) -> PersonFacts {
     let text =
         |name: &str, part: &str| own.field(name).and_then(|f| f.value.part(part)).map(ToOwned::to_owned);
     PersonFacts {

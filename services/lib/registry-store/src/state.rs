@@ -59,8 +59,10 @@ async fn page(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec
         }
     }
     let images: Vec<(Vec<u8>,)> = sqlx::query_as(
-        "select v.payload from person p join person_version v on v.key = p.person_id::text and v.id = p.version
-         where p.person_id = any($1)",
+        "select v.payload from unnest($1::uuid[]) as t (wanted)
+         cross join lateral (select person_id, version from person where person_id = wanted limit 1) p
+         cross join lateral (
+           select payload from person_version where key = p.person_id::text and id = p.version limit 1) v",
     )
     .bind(records.keys().copied().collect::<Vec<_>>())
     .fetch_all(&mut *connection)
@@ -90,8 +92,9 @@ async fn open_cases(
         }
     }
     let rows: Vec<(String, String, String, String, Vec<String>, i16)> = sqlx::query_as(
-        "select subject, kind, field, fingerprint, records, severity from registry_case
-         where open and subject = any($1)",
+        "select c.* from unnest($1::text[]) as t (wanted) cross join lateral (
+           select subject, kind, field, fingerprint, records, severity from registry_case
+           where open and subject = wanted offset 0) c",
     )
     .bind(subjects.keys().collect::<Vec<_>>())
     .fetch_all(connection)
