@@ -12,7 +12,7 @@ use disclosure_store::{
 };
 use event_log::{
     Batch, ConsumedRecord, ControlEvent, GroupConsumer, IdempotentProducer, Limits, MessageReader,
-    Quarantined, ReadError, TopicPartition, UnknownFields, header_names,
+    Quarantined, ReadError, Standing, TopicPartition, UnknownFields, header_names,
 };
 use registry_rules::{PersonId, PersonImage, RowKey, Version};
 use service_runtime::backoff::{Backoff, Policy};
@@ -62,9 +62,17 @@ pub(crate) async fn authorise(shared: Shared) -> anyhow::Result<()> {
     };
     while let Some(batch) = shared.drain.unless_requested(consumer.next_batch()).await {
         ready.set(true);
-        let next = step.batch(batch.context("reading registry.person")?).await;
-        match next {
-            Ok(next) => consumer.commit_hint(next),
+        let batch = batch.context("reading registry.person")?;
+        for partition in consumer.given_up() {
+            shared.metrics.lag.forget(&partition.topic, partition.partition);
+        }
+        let standings = consumer.standings(&batch);
+        step.show_lag(&standings);
+        match step.batch(batch).await {
+            Ok(next) => {
+                consumer.commit_hint(next);
+                step.show_lag(&standings.into_iter().map(Standing::applied).collect::<Vec<_>>());
+            }
             Err(error) if shared.drain.is_requested() => {
                 tracing::info!(
                     error = format!("{error:#}"),
@@ -92,7 +100,6 @@ impl Authorise {
     async fn batch(&mut self, mut batch: Batch) -> anyhow::Result<BTreeMap<TopicPartition, i64>> {
         let mut backoff = Backoff::new(Policy::DEPENDENCY);
         let mut contention = Backoff::new(Policy::CONTENTION);
-        self.show_lag(&batch, false);
         let incoming = loop {
             match self.read(&batch).await {
                 Ok(incoming) => break incoming,
@@ -269,21 +276,19 @@ impl Authorise {
         self.comparer.compare(connection, images, Scope { business_date, only: None }).await
     }
 
-    /// Shows how old the oldest record of each partition is while the batch is under way, and 0 afterwards.
-    fn show_lag(&self, batch: &Batch, done: bool) {
-        let now = self.shared.clock.now().timestamp_millis();
-        for partition in batch.claims.keys() {
-            let own = |r: &&ConsumedRecord| r.topic == partition.topic && r.partition == partition.partition;
-            let oldest = batch.records.iter().find(own).map_or(now, |r| r.timestamp_ms);
-            let age = if done { 0 } else { u64::try_from(now - oldest).unwrap_or(0) };
-            let labels =
-                [Label::id(&self.group), Label::id(&partition.topic), Label::from(partition.partition)];
-            self.shared.metrics.lag_seconds.with(labels).set_duration(Duration::from_millis(age));
+    fn show_lag(&self, standings: &[Standing]) {
+        let now_ms = self.shared.clock.now().timestamp_millis();
+        for s in standings {
+            self.shared.metrics.lag.show(
+                (&s.partition.topic, s.partition.partition),
+                s.behind,
+                s.oldest_ms,
+                now_ms,
+            );
         }
     }
 
     fn observe(&self, batch: &Batch) {
-        self.show_lag(batch, true);
         let now = self.shared.clock.now().timestamp_millis();
         let stage = [Label::fixed("authorised"), Label::fixed("registry"), Label::fixed("all")];
         let freshness = self.shared.metrics.freshness.with(stage);
@@ -292,9 +297,7 @@ impl Authorise {
             freshness.observe(Duration::from_millis(age));
         }
         for (partition, next) in batch.next_offsets() {
-            let labels =
-                || [Label::id(&self.group), Label::id(&partition.topic), Label::from(partition.partition)];
-            self.shared.metrics.committed_offset.with(labels()).set_count(next.unsigned_abs());
+            self.shared.metrics.lag.committed(&partition.topic, partition.partition, next);
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use service_runtime::Metrics;
 use service_runtime::label_enum;
-use service_runtime::metrics::{Counter, Counters, Gauges, Histograms, Label, LabelSets, catalogue};
+use service_runtime::metrics::{
+    ConsumerLag, Counter, Counters, Gauges, Histograms, Label, LabelSets, catalogue,
+};
 
 label_enum! {
     /// What became of a delivery, or of an attempt.
@@ -70,8 +72,7 @@ pub(crate) struct DispatcherMetrics {
     pub(crate) evaluation_errors: Counters<1>,
     pub(crate) policy: Gauges<2>,
     pub(crate) freshness: Histograms<3>,
-    pub(crate) committed_offset: Gauges<3>,
-    pub(crate) lag_seconds: Gauges<3>,
+    pub(crate) lag: ConsumerLag,
     pub(crate) fenced: Counter,
     pub(crate) contention: Counter,
     errors: Counters<2>,
@@ -79,7 +80,7 @@ pub(crate) struct DispatcherMetrics {
 
 impl DispatcherMetrics {
     /// All families, with the label sets that are known at 0.
-    pub(crate) fn new(metrics: &Metrics) -> Self {
+    pub(crate) fn new(metrics: &Metrics, group: &str) -> Self {
         let errors = LabelSets::all([Stage::labels(), ErrorType::labels()]);
         Self {
             deliveries: metrics.counters(&catalogue::DELIVERIES, LabelSets::none()),
@@ -94,8 +95,7 @@ impl DispatcherMetrics {
             evaluation_errors: metrics.counters(&catalogue::DISCLOSURE_POLICY_EVAL_ERRORS, LabelSets::none()),
             policy: metrics.gauges(&catalogue::DISCLOSURE_POLICY_INFO, LabelSets::none()),
             freshness: metrics.histograms(&catalogue::EVENT_FRESHNESS, LabelSets::none()),
-            committed_offset: metrics.gauges(&catalogue::CONSUMER_COMMITTED_OFFSET, LabelSets::none()),
-            lag_seconds: metrics.gauges(&catalogue::CONSUMER_LAG_SECONDS, LabelSets::none()),
+            lag: ConsumerLag::new(metrics, group),
             fenced: metrics.counter(&catalogue::FENCED_WRITES),
             contention: metrics
                 .counters(&catalogue::SERIALIZATION_RETRIES, LabelSets::none())

@@ -73,6 +73,8 @@ fn shared(config: Config, runtime: &Runtime) -> anyhow::Result<Shared> {
         .context(ExitClass::Configuration)?;
     let sectors = sectors(&config)?;
     let options = options(config.disclosure.url().expose_secret())?;
+    let metrics =
+        DispatcherMetrics::new(&runtime.metrics, &crate::positions::group(&config.kafka.topic_prefix));
     Ok(Shared {
         pool: disclosure_store::connect(options, config.disclosure.max_connections),
         kafka: Arc::new(config.kafka),
@@ -83,7 +85,7 @@ fn shared(config: Config, runtime: &Runtime) -> anyhow::Result<Shared> {
         replay: config.topics.replay.get(),
         wake: Wake::new(),
         instance: Uuid::new_v4(),
-        metrics: DispatcherMetrics::new(&runtime.metrics),
+        metrics,
         clock: Arc::clone(&runtime.clock),
         drain: runtime.drain.clone(),
         readiness: runtime.readiness.clone(),

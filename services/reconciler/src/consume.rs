@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_log::{
     Batch, Claim, ClaimError, ConsumedRecord, ControlEvent, GroupConsumer, Limits, Message, MessageReader,
-    PositionStore, ReadError, SourceMessage, TopicPartition, UnknownFields, header_names, split_wire_header,
+    PositionStore, ReadError, SourceMessage, Standing, TopicPartition, UnknownFields, header_names,
+    split_wire_header,
 };
 use registry_rules::SourceRecord;
 use registry_store::{Received, claim_positions};
@@ -65,8 +66,17 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let ready = shared.readiness.check("log");
     while let Some(batch) = shared.drain.unless_requested(consumer.next_batch()).await {
         ready.set(batch.is_ok());
-        let Some(incoming) = readers.read(&shared, batch?).await? else { break };
+        let batch = batch?;
+        let standings = consumer.standings(&batch);
+        shared.metrics.given_up(&consumer.given_up());
+        shared.metrics.behind(&standings, shared.clock.now());
+        let Some(incoming) = readers.read(&shared, batch).await? else { break };
         let Some(positions) = apply(&shared, &incoming).await? else { break };
+        for (partition, next) in &positions {
+            shared.metrics.committed(partition, *next);
+        }
+        let standings: Vec<Standing> = standings.into_iter().map(Standing::applied).collect();
+        shared.metrics.behind(&standings, shared.clock.now());
         consumer.commit_hint(positions);
     }
     consumer.close().await;

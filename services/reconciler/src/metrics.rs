@@ -1,8 +1,12 @@
 //! What a reconciler counts.
 
 use crate::apply::Summary;
+use chrono::{DateTime, Utc};
+use event_log::{Standing, TopicPartition};
 use registry_rules::CaseKind;
-use service_runtime::metrics::{Counter, Counters, Gauge, Histograms, Label, LabelSets, Metrics, catalogue};
+use service_runtime::metrics::{
+    ConsumerLag, Counter, Counters, Gauge, Histograms, Label, LabelSets, Metrics, catalogue,
+};
 use std::time::Duration;
 
 const OUTCOMES: [&str; 5] = ["applied", "no_change", "duplicate", "stale", "quarantined"];
@@ -17,6 +21,7 @@ pub(crate) struct ReconcilerMetrics {
     matches: Counters<2>,
     retries: Counter,
     fenced: Counter,
+    lag: ConsumerLag,
     live: Gauge,
     merged: Gauge,
     opened: Counters<2>,
@@ -25,7 +30,7 @@ pub(crate) struct ReconcilerMetrics {
 }
 
 impl ReconcilerMetrics {
-    pub(crate) fn new(metrics: &Metrics, sources: &[String]) -> Self {
+    pub(crate) fn new(metrics: &Metrics, sources: &[String], group: &str) -> Self {
         let sources = || Label::ids(sources.iter().map(String::as_str));
         let fixed = |values: &[&'static str]| values.iter().map(|v| Label::fixed(v)).collect::<Vec<_>>();
         let kinds = || CaseKind::ALL.iter().map(|kind| Label::fixed(kind.as_str())).collect::<Vec<_>>();
@@ -41,6 +46,7 @@ impl ReconcilerMetrics {
                 .counters(&catalogue::RECONCILER_MATCHES, LabelSets::all([rules, fixed(&["attached"])])),
             retries: retries.with(["reconciler"]),
             fenced: metrics.counter(&catalogue::FENCED_WRITES),
+            lag: ConsumerLag::new(metrics, group),
             live: persons.with(["live"]),
             merged: persons.with(["merged"]),
             opened: metrics
@@ -69,6 +75,26 @@ impl ReconcilerMetrics {
             self.matches.with([name, "attached"]).add(summary.attached.get(&code).copied().unwrap_or(0));
         }
         self.cases(summary);
+    }
+
+    /// Shows how far this instance is behind in these partitions.
+    pub(crate) fn behind(&self, standings: &[Standing], now: DateTime<Utc>) {
+        for s in standings {
+            let partition = (&*s.partition.topic, s.partition.partition);
+            self.lag.show(partition, s.behind, s.oldest_ms, now.timestamp_millis());
+        }
+    }
+
+    /// Shows how far it has come in a partition.
+    pub(crate) fn committed(&self, partition: &TopicPartition, next_offset: i64) {
+        self.lag.committed(&partition.topic, partition.partition, next_offset);
+    }
+
+    /// Shows partitions no longer that went to another instance.
+    pub(crate) fn given_up(&self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            self.lag.forget(&partition.topic, partition.partition);
+        }
     }
 
     /// Counts what happened to cases.

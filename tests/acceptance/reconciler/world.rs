@@ -229,7 +229,10 @@ fn message(topics: &Topics, said: SourceMessage, source: &str, offset: i64) -> I
             fingerprint: SourceMessage::schema().fingerprint().unwrap().as_str().into(),
             received_at: noon(),
         }),
-        mark => Body::Mark(mark),
+        mark @ (SourceMessage::Marker(_)
+        | SourceMessage::SnapshotBegin(_)
+        | SourceMessage::SnapshotEnd(_)
+        | SourceMessage::Fence(_)) => Body::Mark(mark),
     };
     let (topic, source) = (topics.source(source), source.into());
     IncomingMessage { topic, source, partition, offset, received_at: noon(), body }

@@ -10,6 +10,14 @@ pub use install::{Unavailable, ensure, say};
 pub use part::Part;
 pub use postgres::{OLDEST_POSTGRES, postgres_bin};
 
+/// The variables by which a cargo describes the package it runs, to be removed before that program starts another cargo:
+/// to build scripts (ring's) they look like a changed environment, and half of the tree would be compiled anew.
+pub fn outer_package_variables() -> impl Iterator<Item = std::ffi::OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|p| name.as_encoded_bytes().starts_with(p.as_bytes()))
+    })
+}
+
 /// Exit code of a command that lacks something outside the project (`EX_UNAVAILABLE`).
 pub const EXIT_UNAVAILABLE: u8 = 69;
 

@@ -6,7 +6,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
-use prerequisites::{EXIT_UNAVAILABLE, TO_BUILD, ensure, say};
+use prerequisites::{EXIT_UNAVAILABLE, TO_BUILD, ensure, outer_package_variables, say};
 
 fn main() -> ExitCode {
     if let Err(missing) = ensure(TO_BUILD) {
@@ -16,6 +16,9 @@ fn main() -> ExitCode {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--package", "xtask", "--"]).args(std::env::args_os().skip(1));
+    for name in outer_package_variables() {
+        command.env_remove(name);
+    }
     // Returns only where cargo could not be started; its exit code is ours.
     let error = command.exec();
     say(format_args!("cargo could not be started: {error}"));

@@ -4,6 +4,7 @@
 mod addresses;
 mod agencies;
 mod audit;
+mod changes;
 mod configuration;
 mod deployment;
 mod figures;
@@ -16,6 +17,7 @@ mod summary;
 pub use addresses::{ConsoleUser, addresses, where_to_look, write_whole};
 pub use agencies::{Agencies, SOURCES};
 pub use audit::{audit, kafka};
+pub use changes::RowChanges;
 pub use configuration::{Configuration, Instance};
 pub use deployment::{Deployment, DeploymentOptions};
 pub use figures::Figures;

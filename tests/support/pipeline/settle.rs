@@ -98,6 +98,16 @@ impl Eyes {
         Ok(counts)
     }
 
+    /// Persons with a version in the registry, and persons compared with the agreements.
+    pub async fn persons(&self) -> anyhow::Result<(i64, i64)> {
+        let known = sqlx::query_scalar("select count(*) from person where version > 0")
+            .fetch_one(&self.registry)
+            .await?;
+        let compared =
+            sqlx::query_scalar("select count(*) from person_state").fetch_one(&self.disclosure).await?;
+        Ok((known, compared))
+    }
+
     /// Waits until nothing moves.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use prerequisites::say;
+use prerequisites::{outer_package_variables, say};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -70,6 +70,9 @@ impl Step {
         let began = Instant::now();
         let (program, arguments) = self.line.split_first().context("a step without a command")?;
         let mut command = Command::new(program);
+        for name in outer_package_variables() {
+            command.env_remove(name);
+        }
         command.args(arguments).envs(self.environment.iter().map(|(name, value)| (*name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{program} could not be started"))?;

@@ -46,6 +46,8 @@ const PRODUCER_BUFFER_KIB: u32 = 65_536;
 const FETCH_AHEAD_KIB: u32 = 16_384;
 /// How long a silent instance keeps its partitions: the time a killed one's work waits.
 const SESSION_TIMEOUT_MS: u32 = 10_000;
+/// How often a consumer learns where its partitions end: what it shows as lag is as old as this at most.
+const STATISTICS_MS: u32 = 2_000;
 
 impl KafkaConfig {
     /// Everything at its default, for the given brokers.
@@ -115,6 +117,7 @@ impl KafkaConfig {
             // A stored position that is gone is a fault to be told, never a silent gap.
             ("auto.offset.reset", "error"),
             ("partition.assignment.strategy", "cooperative-sticky"),
+            ("statistics.interval.ms", &STATISTICS_MS.to_string()),
             ("session.timeout.ms", &SESSION_TIMEOUT_MS.to_string()),
             ("heartbeat.interval.ms", "2000"),
             // The default of 1000 makes the fetcher sleep a second whenever its queue is full.
@@ -127,7 +130,7 @@ impl KafkaConfig {
     /// A consumer outside any group: reads what it is told to, to the end.
     pub(crate) fn reader(&self) -> ClientConfig {
         let mut client = self.consumer(&format!("{}reader.{}", self.topic_prefix, uuid::Uuid::new_v4()));
-        client.set("enable.partition.eof", "true");
+        client.set("enable.partition.eof", "true").set("statistics.interval.ms", "0");
         client
     }
 }

@@ -36,7 +36,7 @@ pub use admin::{Admin, AdminError, BACKUP_WINDOW, Cleanup, TopicSpec};
 pub use avro::{DecodeError, EncodeError, limits};
 pub use config::KafkaConfig;
 pub use consumer::{
-    Batch, Claim, ClaimError, ConsumedRecord, ConsumerError, GroupConsumer, Limits, PositionStore,
+    Batch, Claim, ClaimError, ConsumedRecord, ConsumerError, GroupConsumer, Limits, PositionStore, Standing,
     TopicPartition,
 };
 pub use headers::names as header_names;

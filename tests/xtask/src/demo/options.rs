@@ -14,7 +14,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1_000)]
     pub(crate) changes: u64,
     /// Live changes a second
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 20.0)]
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 40.0)]
     pub(crate) rate: f64,
     /// The same seed gives the same citizens and the same life
     #[arg(long, default_value_t = 1)]

@@ -1,6 +1,7 @@
 //! What moves, on the screen: each hop against its total, from the services' own metrics.
 
-use acceptance::pipeline::{Deployment, Eyes, Figures};
+use acceptance::pipeline::{Deployment, Eyes, Figures, RowChanges, SOURCES};
+use event_log::Topics;
 use std::convert::Infallible;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ const IN_FILE: Duration = Duration::from_secs(5);
 pub(super) struct Progress {
     admin_urls: Vec<String>,
     eyes: Eyes,
+    changes: RowChanges,
+    topics: Topics,
     began: Instant,
 }
 
@@ -21,6 +24,8 @@ impl Progress {
         Ok(Self {
             admin_urls: deployment.admin_urls(),
             eyes: Eyes::open(deployment).await?,
+            changes: RowChanges::since_start(deployment).await?,
+            topics: Topics::new(&deployment.options.topic_prefix),
             began: Instant::now(),
         })
     }
@@ -46,21 +51,40 @@ impl Progress {
     }
 
     async fn line(&self) {
-        let Ok(figures) = Figures::read(self.admin_urls.clone()).await else { return };
-        let agencies = |name: &str| -> f64 {
-            ["civil_status", "residence", "identity", "medical", "steward"]
-                .iter()
-                .map(|s| figures.sum(name, &[("source", s)]))
-                .sum()
-        };
-        let captured = agencies("dansync_source_events_total");
-        let merged = figures.sum("dansync_reconciler_records_total", &[]);
+        // A line that cannot be had now comes with the next turn; what is wrong is told by who waits for the end.
+        if let Ok(line) = self.look().await {
+            prerequisites::say(line);
+        }
+    }
+
+    async fn look(&self) -> anyhow::Result<String> {
+        let figures = Figures::read(self.admin_urls.clone()).await?;
         let quarantined = figures.sum("dansync_source_rejected_events_total", &[]);
-        let Ok((authorised, delivered, waiting)) = self.eyes.releases().await else { return };
+        let captured = SOURCES
+            .iter()
+            .map(|source| figures.sum("dansync_source_events_total", &[("source", source)]))
+            .fold(0.0, |sum, rows| sum + rows);
+        let produced = SOURCES
+            .iter()
+            .map(|source| {
+                figures
+                    .sum("dansync_produced_records_total", &[("topic", self.source_topic(source).as_str())])
+            })
+            .fold(0.0, |sum, records| sum + records);
+        let merged = figures.sum("dansync_reconciler_records_total", &[]);
+        let (known, compared) = self.eyes.persons().await?;
+        let (authorised, delivered, waiting) = self.eyes.releases().await?;
         let lag = figures.max("dansync_consumer_lag_seconds", &[]);
-        prerequisites::say(format_args!(
-            "{:>4} s  captured {captured:>8}  merged {merged:>8}  authorised {authorised:>7}  delivered {delivered:>7}  waiting {waiting:>6}  quarantined {quarantined:>4}  lag {lag:>5.1} s",
+        let rows = self.changes.count().await?;
+        Ok(format!(
+            "{:>4} s  captured {captured:>7}/{rows} rows  merged {merged:>7}/{} records  authorised {compared:>6}/{known} persons  \
+             delivered {delivered:>6}/{authorised}  waiting {waiting:>5}  quarantined {quarantined:>4}  lag {lag:>4.1} s",
             self.began.elapsed().as_secs(),
-        ));
+            produced.max(merged),
+        ))
+    }
+
+    fn source_topic(&self, source: &str) -> String {
+        self.topics.source(source).to_string()
     }
 }

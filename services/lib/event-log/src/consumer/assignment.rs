@@ -1,5 +1,6 @@
 //! Partitions given and taken by the group, and the claims on them.
 
+use super::standing::LogEnds;
 use super::{Claim, ConsumerError, TopicPartition};
 use crate::client;
 use rdkafka::ClientContext;
@@ -9,7 +10,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaRespErr;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the group has decided and the thread has not acted upon yet.
 #[derive(Debug, Default)]
@@ -26,9 +27,14 @@ pub(super) struct Decided {
 #[derive(Debug, Default)]
 pub(super) struct Assignment {
     decided: Mutex<Decided>,
+    ends: Arc<LogEnds>,
 }
 
 impl Assignment {
+    pub(super) fn new(ends: Arc<LogEnds>) -> Self {
+        Self { decided: Mutex::default(), ends }
+    }
+
     pub(super) fn decided(&self) -> MutexGuard<'_, Decided> {
         // Each change is whole, so a panic elsewhere leaves nothing half done.
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
@@ -39,7 +45,9 @@ impl ClientContext for Assignment {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         client::log(level, facility, message);
     }
-    fn stats_raw(&self, _: &[u8]) {}
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.ends.take(statistics);
+    }
     fn error(&self, error: KafkaError, reason: &str) {
         client::log_error(&error, reason);
     }

@@ -1,7 +1,8 @@
 //! A member of a consumer group.
 
 use super::reader_thread::{ReaderThread, Work};
-use super::{Batch, Limits, PositionStore, TopicPartition};
+use super::standing::LogEnds;
+use super::{Batch, Limits, PositionStore, Standing, TopicPartition};
 use crate::KafkaConfig;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -57,6 +58,7 @@ pub struct GroupConsumer {
     batches: mpsc::Receiver<Result<Batch, ConsumerError>>,
     ended: Option<oneshot::Receiver<()>>,
     wishes: Arc<Wishes>,
+    ends: Arc<LogEnds>,
     failure: Option<ConsumerError>,
 }
 
@@ -73,10 +75,12 @@ impl GroupConsumer {
         let (ending, ended) = oneshot::channel();
         let (ready, opened) = oneshot::channel();
         let wishes = Arc::<Wishes>::default();
+        let ends = Arc::<LogEnds>::default();
         let client = config.consumer(group);
         let topics = topics.to_vec();
         let runtime = tokio::runtime::Handle::current();
-        let work = Work { runtime, store, limits, hand_over, wishes: Arc::clone(&wishes) };
+        let work =
+            Work { runtime, store, limits, hand_over, wishes: Arc::clone(&wishes), ends: Arc::clone(&ends) };
         let run = move || {
             // Dropped last, when the client has left the group: by that the handle knows.
             let _ending: oneshot::Sender<()> = ending;
@@ -95,7 +99,7 @@ impl GroupConsumer {
             .spawn(run)
             .map_err(|e| ConsumerError::Failed { reason: format!("no thread could be started: {e}") })?;
         opened.await.unwrap_or_else(|_| Err(ended_early()))?;
-        Ok(Self { batches, ended: Some(ended), wishes, failure: None })
+        Ok(Self { batches, ended: Some(ended), wishes, ends, failure: None })
     }
 
     /// The next batch, never empty. Safe to drop midway: a batch is either given or still to come.
@@ -109,6 +113,16 @@ impl GroupConsumer {
             self.failure = Some(failure.clone());
         }
         result
+    }
+
+    /// How far this member is behind in the partitions of a batch that it has handed over.
+    pub fn standings(&self, batch: &Batch) -> Vec<Standing> {
+        Standing::before(batch, &self.ends)
+    }
+
+    /// Partitions that went to another member since this was asked last.
+    pub fn given_up(&self) -> Vec<TopicPartition> {
+        self.ends.given_up()
     }
 
     /// Shows to lag tools how far the service has come. Nothing is ever read from there.

@@ -2,6 +2,7 @@
 
 use super::assignment::{Assignment, answer_unread, assign};
 use super::group_consumer::Wishes;
+use super::standing::LogEnds;
 use super::{Batch, Claim, ConsumedRecord, ConsumerError, Limits, PositionStore, TopicPartition};
 use crate::headers;
 use rdkafka::ClientConfig;
@@ -41,6 +42,8 @@ pub(super) struct Work {
     pub(super) hand_over: mpsc::Sender<Result<Batch, ConsumerError>>,
     /// What the handle wants.
     pub(super) wishes: Arc<Wishes>,
+    /// Takes the client's statistics.
+    pub(super) ends: Arc<LogEnds>,
 }
 
 /// State of the thread.
@@ -62,8 +65,8 @@ impl ReaderThread {
         work: Work,
     ) -> Result<Self, ConsumerError> {
         let refused = |e: KafkaError| ConsumerError::Configuration { reason: e.to_string() };
-        let consumer =
-            BaseConsumer::from_config_and_context(client, Assignment::default()).map_err(refused)?;
+        let consumer = BaseConsumer::from_config_and_context(client, Assignment::new(Arc::clone(&work.ends)))
+            .map_err(refused)?;
         let names: Vec<&str> = topics.iter().map(|t| &**t).collect();
         consumer.subscribe(&names).map_err(refused)?;
         Ok(Self {
@@ -178,6 +181,7 @@ impl ReaderThread {
 
     fn drop_what_is_taken(&mut self) {
         let taken = std::mem::take(&mut self.consumer.client().context().decided().taken);
+        self.work.ends.give_up(&taken);
         for partition in taken {
             self.epochs.remove(&partition);
             self.gathered.drop_partition(&partition);

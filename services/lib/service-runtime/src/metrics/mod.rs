@@ -3,6 +3,7 @@
 //! so an alert would miss the first event).
 
 pub mod catalogue;
+mod consumer_lag;
 mod errors;
 mod family;
 mod handle;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
+pub use consumer_lag::ConsumerLag;
 pub use errors::{ErrorType, Errors, Stage};
 pub use family::{CounterFamily, Description, GaugeFamily, HistogramFamily, Kind};
 pub use handle::{Counter, Counters, Gauge, Gauges, Histogram, Histograms};
