@@ -7,7 +7,7 @@ use sqlx::PgPool;
 #[derive(Debug, Clone)]
 pub struct RowChanges {
     databases: Vec<PgPool>,
-    before: i64,
+    before: f64,
 }
 
 impl RowChanges {
@@ -17,7 +17,7 @@ impl RowChanges {
         for database in deployment.agencies.databases.values() {
             databases.push(database.administrator().await?);
         }
-        let mut changes = Self { databases, before: 0 };
+        let mut changes = Self { databases, before: 0.0 };
         if !deployment.agencies.new {
             changes.before = changes.all().await?;
         }
@@ -25,15 +25,15 @@ impl RowChanges {
     }
 
     /// Rows inserted, changed and deleted.
-    pub async fn count(&self) -> anyhow::Result<i64> {
+    pub async fn count(&self) -> anyhow::Result<f64> {
         Ok(self.all().await? - self.before)
     }
 
-    async fn all(&self) -> anyhow::Result<i64> {
-        let mut sum = 0;
+    async fn all(&self) -> anyhow::Result<f64> {
+        let mut sum = 0.0;
         for database in &self.databases {
-            let changed: i64 = sqlx::query_scalar(
-                "select coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::bigint
+            let changed: f64 = sqlx::query_scalar(
+                "select coalesce(sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del), 0)::float8
                  from pg_stat_user_tables s join pg_publication_tables p using (schemaname)
                  where p.tablename = s.relname and p.pubname = 'dansync'",
             )

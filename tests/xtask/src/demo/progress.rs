@@ -1,7 +1,6 @@
 //! What moves, on the screen: each hop against its total, from the services' own metrics.
 
 use acceptance::pipeline::{Deployment, Eyes, Figures, RowChanges, SOURCES};
-use event_log::Topics;
 use std::convert::Infallible;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -15,7 +14,7 @@ pub(super) struct Progress {
     admin_urls: Vec<String>,
     eyes: Eyes,
     changes: RowChanges,
-    topics: Topics,
+    reconcilers: String,
     began: Instant,
 }
 
@@ -25,7 +24,7 @@ impl Progress {
             admin_urls: deployment.admin_urls(),
             eyes: Eyes::open(deployment).await?,
             changes: RowChanges::since_start(deployment).await?,
-            topics: Topics::new(&deployment.options.topic_prefix),
+            reconcilers: format!("{}reconciler", deployment.options.topic_prefix),
             began: Instant::now(),
         })
     }
@@ -64,27 +63,18 @@ impl Progress {
             .iter()
             .map(|source| figures.sum("dansync_source_events_total", &[("source", source)]))
             .fold(0.0, |sum, rows| sum + rows);
-        let produced = SOURCES
-            .iter()
-            .map(|source| {
-                figures
-                    .sum("dansync_produced_records_total", &[("topic", self.source_topic(source).as_str())])
-            })
-            .fold(0.0, |sum, records| sum + records);
         let merged = figures.sum("dansync_reconciler_records_total", &[]);
         let (known, compared) = self.eyes.persons().await?;
         let (authorised, delivered, waiting) = self.eyes.releases().await?;
         let lag = figures.max("dansync_consumer_lag_seconds", &[]);
-        let rows = self.changes.count().await?;
+        let behind = figures.sum("dansync_consumer_lag_records", &[("group", &self.reconcilers)]);
+        // A source's statistics come a little later than its changes.
+        let rows = captured.max(self.changes.count().await?);
         Ok(format!(
             "{:>4} s  captured {captured:>7}/{rows} rows  merged {merged:>7}/{} records  authorised {compared:>6}/{known} persons  \
              delivered {delivered:>6}/{authorised}  waiting {waiting:>5}  quarantined {quarantined:>4}  lag {lag:>4.1} s",
             self.began.elapsed().as_secs(),
-            produced.max(merged),
+            merged + behind,
         ))
-    }
-
-    fn source_topic(&self, source: &str) -> String {
-        self.topics.source(source).to_string()
     }
 }
