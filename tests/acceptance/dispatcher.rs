@@ -1,5 +1,7 @@
 //! From person images to topics and sector databases: real Kafka, registry and PostgreSQL, dispatchers in this process.
 
+mod broken;
+
 use acceptance::stack::{Role, SharedStack, Stack, shared};
 use chrono::{NaiveDate, TimeZone, Utc};
 use dispatcher::{AgreementStatus, Config};

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod dispatcher;
 #[cfg(test)]
 mod event_log;

@@ -1,6 +1,7 @@
 //! The source adapter's seams against real PostgreSQL, Kafka and Apicurio: nothing is lost, nothing is said twice, and what
 //! must not begin is refused.
 
+mod broken;
 mod races;
 mod refusals;
 mod world;

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) const CATALOGUE: &str = include_str!("../../../schemas/field-catalogue.toml");
 pub(super) const SOURCES: [&str; 3] = ["civil_status", "identity", "residence"];
-const GROUP: &str = "reconciler";
+pub(super) const GROUP: &str = "reconciler";
 const PARTITIONS: i32 = 2;
 
 pub(super) fn day(text: &str) -> NaiveDate {
