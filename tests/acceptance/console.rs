@@ -235,23 +235,23 @@ impl Service {
 
 /// A browser without script: keeps one cookie, follows nothing by itself.
 #[derive(Clone)]
-struct Browser {
+pub(crate) struct Browser {
     base: String,
     agent: ureq::Agent,
     cookie: String,
 }
 
 #[derive(Debug)]
-struct Page {
-    status: u16,
+pub(crate) struct Page {
+    pub(crate) status: u16,
     location: String,
     set_cookie: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Page {
     /// The value of a hidden input.
-    fn hidden(&self, name: &str) -> String {
+    pub(crate) fn hidden(&self, name: &str) -> String {
         let after =
             self.body.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("the form has the input");
         after.split('"').next().unwrap().to_owned()
@@ -271,7 +271,7 @@ fn page(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Opti
 }
 
 impl Browser {
-    fn new(base: String) -> Self {
+    pub(crate) fn new(base: String) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -281,12 +281,12 @@ impl Browser {
         Self { base, agent: config.new_agent(), cookie: String::new() }
     }
 
-    async fn get(&self, path: &str) -> Option<Page> {
+    pub(crate) async fn get(&self, path: &str) -> Option<Page> {
         let request = self.agent.get(format!("{}{path}", self.base)).header("Cookie", &self.cookie);
         tokio::task::spawn_blocking(move || page(request.call())).await.unwrap()
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
         let request = self
             .agent
             .post(format!("{}{path}", self.base))
@@ -297,7 +297,7 @@ impl Browser {
         tokio::task::spawn_blocking(move || page(request.send_form(form)).unwrap()).await.unwrap()
     }
 
-    async fn sign_in(&mut self, name: &str, password: &str) -> Page {
+    pub(crate) async fn sign_in(&mut self, name: &str, password: &str) -> Page {
         let page = self.post("/sign-in", &[("user_name", name), ("password", password)]).await;
         if page.status == 303 {
             self.cookie = page.set_cookie.split(';').next().unwrap().to_owned();

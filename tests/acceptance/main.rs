@@ -1,6 +1,8 @@
 //! The one program of all tests against the real parts. They share one stack, started by the first test that asks.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod coverage;
@@ -10,6 +12,8 @@ mod dispatcher;
 mod event_log;
 #[cfg(test)]
 mod event_log_on_kafka;
+#[cfg(test)]
+mod life;
 #[cfg(test)]
 mod reconciler;
 #[cfg(test)]

@@ -256,16 +256,19 @@ impl LifeStream {
             .bind(newer_ethnicity(&act.ethnicity))
             .fetch_one(&mut *police)
             .await?;
-        let mut rows =
-            vec![WrittenRow::new(("residence", "cu_tru.cong_dan", "person"), citizen, &["resident"])?];
         let home: Option<Home> = sqlx::query_as(HOME).bind(mother).fetch_optional(&mut *police).await?;
+        let mut registration: Option<i64> = None;
         if let Some(Home(file, province, commune, house)) = home {
             let insert =
                 sqlx::query_scalar(REGISTER).bind(citizen).bind(&pin).bind(file).bind(province).bind(commune);
-            let id: i64 = insert.bind(house).bind(self.today).fetch_one(&mut *police).await?;
-            rows.push(WrittenRow::new(("residence", "cu_tru.thuong_tru", "permanent"), id, &["resident"])?);
+            registration = Some(insert.bind(house).bind(self.today).fetch_one(&mut *police).await?);
         }
         police.commit().await?;
+        let mut rows =
+            vec![WrittenRow::new(("residence", "cu_tru.cong_dan", "person"), citizen, &["resident"])?];
+        if let Some(id) = registration {
+            rows.push(WrittenRow::new(("residence", "cu_tru.thuong_tru", "permanent"), id, &["resident"])?);
+        }
         Ok(AppliedEvent { event: LifeEvent::Birth, step: "the commune police register the child", rows })
     }
 }

@@ -1,5 +1,6 @@
 //! What happens to people, and what it left behind in the databases.
 
+use chrono::{DateTime, Utc};
 use registry_rules::{RecordKey, RowKey};
 use std::fmt;
 use std::str::FromStr;
@@ -67,6 +68,30 @@ impl LifeEvent {
         Self::WEIGHTS.into_iter().filter_map(|(event, _)| event)
     }
 
+    /// What it is, in one line.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::Birth => "A child is born; it gets its number and its registration from two more offices",
+            Self::Death => "An old person dies; the commune police end the registration",
+            Self::Marriage => "Two people marry",
+            Self::Divorce => "A court divorces a couple",
+            Self::Move => "A household moves to another address",
+            Self::SplitHousehold => "A grown child opens a household of their own at the same address",
+            Self::TemporaryResidence => "Somebody registers a temporary residence",
+            Self::Absence => "Somebody declares to be away",
+            Self::Contact => "Somebody declares a new telephone number",
+            Self::NewCard => "Somebody gets an identity card",
+            Self::ReissuePin => "A number is cancelled and another established in its place",
+            Self::Correct => "A date of birth is corrected; the police databases take it over",
+            Self::Rename => "A name is changed; the police databases take it over",
+            Self::BloodTest => "A hospital records a blood group",
+            Self::Disagree => {
+                "A residence clerk writes another date of birth: two sources disagree, a case opens"
+            }
+            Self::Junk => "A residence clerk writes a code that no list has: the row is quarantined",
+        }
+    }
+
     /// The name on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -117,10 +142,12 @@ pub struct WrittenRow {
     pub row_key: RowKey,
     /// Keys of the records that it gives.
     pub records: Vec<RecordKey>,
+    /// When its office had committed it.
+    pub written_at: DateTime<Utc>,
 }
 
 impl WrittenRow {
-    /// A row of a captured table, with the roles in it.
+    /// A row of a captured table, with the roles in it, committed just now.
     pub(super) fn new(
         (source, table, entity): (&'static str, &'static str, &'static str),
         key: impl fmt::Display,
@@ -128,7 +155,7 @@ impl WrittenRow {
     ) -> anyhow::Result<Self> {
         let row_key = RowKey::new(source, entity, &key.to_string())?;
         let records = roles.iter().map(|role| row_key.record(role)).collect();
-        Ok(Self { source, table, row_key, records })
+        Ok(Self { source, table, row_key, records, written_at: Utc::now() })
     }
 }
 

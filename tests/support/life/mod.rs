@@ -99,10 +99,18 @@ impl LifeStream {
     /// Lets all offices finish what they have heard of, so that nothing is under way any more.
     pub async fn settle(&mut self) -> anyhow::Result<Vec<AppliedEvent>> {
         let mut applied = Vec::new();
-        while let Some((_, event, follow_up)) = self.pending.pop_front() {
-            applied.push(self.follow(event, follow_up).await?);
+        while let Some(step) = self.settle_next().await? {
+            applied.push(step);
         }
         Ok(applied)
+    }
+
+    /// Lets the next office finish what it has heard of; none when nothing is under way any more.
+    pub async fn settle_next(&mut self) -> anyhow::Result<Option<AppliedEvent>> {
+        match self.pending.pop_front() {
+            Some((_, event, follow_up)) => Ok(Some(self.follow(event, follow_up).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn follow(&mut self, event: LifeEvent, follow_up: FollowUp) -> anyhow::Result<AppliedEvent> {

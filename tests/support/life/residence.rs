@@ -60,12 +60,12 @@ async fn transfer(
     member: &Member,
     reason: &str,
     to: &Registration<'_>,
-) -> anyhow::Result<[WrittenRow; 2]> {
+) -> anyhow::Result<[i64; 2]> {
     sqlx::query(END).bind(member.0).bind(to.since).bind(reason).execute(&mut *police).await?;
     let insert = sqlx::query_scalar(REGISTER).bind(member.1).bind(&member.2).bind(to.file).bind(to.relation);
     let insert = insert.bind(to.province).bind(to.commune).bind(to.house).bind(to.since);
     let id: i64 = insert.fetch_one(police).await?;
-    Ok([permanent(member.0)?, permanent(id)?])
+    Ok([member.0, id])
 }
 
 impl LifeStream {
@@ -104,14 +104,15 @@ impl LifeStream {
             .find(|member| member.3.as_deref() == Some("CH"))
             .map_or(subject.citizen, |head| head.1);
         let file = self.open_file(&mut police, head, (province, &commune, &house)).await?;
-        let mut rows = Vec::new();
+        let mut ids = Vec::new();
         for member in &members {
             let relation = member.3.as_deref();
             let (file, commune, house) = (&*file, &*commune, &*house);
             let to = Registration { file, relation, province, commune, house, since: self.today };
-            rows.extend(transfer(&mut police, member, "chuyển nơi thường trú", &to).await?);
+            ids.extend(transfer(&mut police, member, "chuyển nơi thường trú", &to).await?);
         }
         police.commit().await?;
+        let rows = ids.into_iter().map(permanent).collect::<anyhow::Result<_>>()?;
         Ok(AppliedEvent { event: LifeEvent::Move, step: "the commune police register a move", rows })
     }
 
@@ -137,8 +138,9 @@ impl LifeStream {
                 house,
                 since: self.today,
             };
-            let rows = transfer(&mut police, child, "tách hộ", &to).await?.to_vec();
+            let ids = transfer(&mut police, child, "tách hộ", &to).await?;
             police.commit().await?;
+            let rows = ids.into_iter().map(permanent).collect::<anyhow::Result<_>>()?;
             let step = "the commune police split a household";
             return Ok(AppliedEvent { event: LifeEvent::SplitHousehold, step, rows });
         }
@@ -200,12 +202,12 @@ impl LifeStream {
         status: &'static str,
     ) -> anyhow::Result<AppliedEvent> {
         let mut police = self.databases.residence.begin().await?;
-        let mut rows = Vec::new();
         for citizen in citizens {
             sqlx::query(MARITAL_STATUS).bind(citizen).bind(status).execute(&mut *police).await?;
-            rows.push(WrittenRow::new(("residence", "cu_tru.cong_dan", "person"), citizen, &["resident"])?);
         }
         police.commit().await?;
+        let person = |id| WrittenRow::new(("residence", "cu_tru.cong_dan", "person"), id, &["resident"]);
+        let rows = citizens.into_iter().map(person).collect::<anyhow::Result<_>>()?;
         Ok(AppliedEvent { event, step: "the commune police note the marital status", rows })
     }
 

@@ -44,6 +44,7 @@ pub fn addresses(
                     "password_file": database.role.password_file,
                     "table": mapping.table,
                     "ref_column": mapping.ref_column,
+                    "guard": mapping.guard,
                 }),
             ))
         })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// The four agencies, in the order in which a person usually meets them.
 pub const SOURCES: [&str; 4] = ["civil_status", "residence", "identity", "medical"];
 
-/// The agencies' databases by source, and the one role that captures them.
+/// The agencies' databases by source, each with the role its agency works with, and the one role that captures them.
 #[derive(Debug, Clone)]
 pub struct Agencies {
     /// By source.
@@ -21,6 +21,9 @@ pub struct Agencies {
     /// The capturing role.
     pub capture: Role,
 }
+
+/// The role with which an agency's clerks write: every row of its own tables, no table's form.
+const AGENCY: &str = "dansync_agency";
 
 /// The part of a mapping file that grants follow from.
 #[derive(Deserialize)]
@@ -33,15 +36,20 @@ struct MappedTable {
     table: String,
 }
 
-/// `grant …` for a role that may read the tables a mapping names and nothing else.
-fn capture_grants(mapping: &Path, role: &str) -> anyhow::Result<String> {
+/// `grant …` for a role that may read the tables a mapping names and nothing else, and for the agency's own.
+fn grants(mapping: &Path, role: &str) -> anyhow::Result<String> {
     let mapped: MappedTables = toml::from_str(&read(mapping)?)?;
     let tables: BTreeSet<String> = mapped.table.into_iter().map(|t| t.table).collect();
     let schemas: BTreeSet<&str> =
         tables.iter().filter_map(|t| t.split_once('.')).map(|(schema, _)| schema).collect();
     let mut grants = String::new();
     for schema in schemas {
-        writeln!(grants, "grant usage on schema {schema} to {role};")?;
+        writeln!(
+            grants,
+            "grant usage on schema {schema} to {role}, {AGENCY};
+             grant select, insert, update, delete on all tables in schema {schema} to {AGENCY};
+             grant usage on all sequences in schema {schema} to {AGENCY};"
+        )?;
     }
     for table in &tables {
         writeln!(grants, "grant select on {table} to {role};")?;
@@ -53,16 +61,18 @@ impl Agencies {
     /// Makes the four databases with the agencies' own tables and gives the capturing role what it needs.
     pub async fn create(cluster: &Arc<PostgresCluster>, suffix: &str) -> anyhow::Result<Self> {
         let capture = cluster.create_replication_role("dansync_capture").await?;
+        let agency = cluster.create_role(AGENCY).await?;
         let (mut databases, mut new) = (BTreeMap::new(), false);
         for source in SOURCES {
-            let (database, fresh) = Database::create(cluster, format!("{source}{suffix}"), &capture).await?;
+            let (database, fresh) = Database::create(cluster, format!("{source}{suffix}"), &agency).await?;
+            database.admit(&capture).await?;
             if fresh {
                 let file = Path::new("tests/fixtures/sources").join(format!("{source}.sql"));
                 database.run_script(&read(&file)?, source).await?;
-                let mapping = Path::new("deploy/sources").join(format!("{source}.toml"));
-                database.run_script(&capture_grants(&mapping, &capture.name)?, "granting").await?;
                 new = true;
             }
+            let mapping = Path::new("deploy/sources").join(format!("{source}.toml"));
+            database.run_script(&grants(&mapping, &capture.name)?, "granting").await?;
             databases.insert(source, database);
         }
         Ok(Self { databases, new, capture })

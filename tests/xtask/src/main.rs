@@ -2,6 +2,7 @@
 
 mod demo;
 mod deny;
+mod life;
 mod step;
 mod test;
 
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Starts everything on this machine and lets synthetic citizens flow through
     Demo(demo::Options),
+    /// Lets something happen in one life on a running demo, and follows it to the sectors
+    Life(life::Options),
     /// Runs every check and every test, installing what they need.
     Test(test::Options),
 }
@@ -29,6 +32,7 @@ enum Command {
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(options) => Box::pin(demo::run(options)).await,
+        Command::Life(options) => Box::pin(life::run(options)).await,
         Command::Test(options) => test::run(options).await,
     };
     done.unwrap_or_else(|error| {

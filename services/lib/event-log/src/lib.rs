@@ -52,7 +52,9 @@ pub use outgoing::OutgoingRecord;
 pub use partition::partition_for;
 pub use producer::{IdempotentProducer, MAX_RECORD_BYTES, ProducerError, TransactionalProducer};
 pub use quarantine::{QuarantineError, Quarantined};
-pub use read_topic::{ReadTopicError, WholeRecord, end_offsets, read_compacted, read_newest, read_whole};
+pub use read_topic::{
+    ReadTopicError, WholeRecord, end_offsets, read_compacted, read_newest, read_on, read_whole,
+};
 pub use schema::{EmbeddedSchema, Fingerprint, SchemaError, embedded_schemas};
 pub use schema_registry::{SchemaId, SchemaRegistry, SchemaRegistryConfig, SchemaRegistryError};
 pub use topics::Topics;

@@ -61,6 +61,10 @@ pub async fn read_compacted(
 pub struct WholeRecord<'a> {
     /// Its partition.
     pub partition: i32,
+    /// Its place in the partition.
+    pub offset: i64,
+    /// When the log appended it, milliseconds since 1970; none where the broker does not say.
+    pub appended_at_ms: Option<i64>,
     /// Its key.
     pub key: Option<&'a [u8]>,
     /// Its payload; none: a tombstone.
@@ -73,6 +77,18 @@ impl std::fmt::Debug for WholeRecord<'_> {
     }
 }
 
+impl<'a> WholeRecord<'a> {
+    fn of(message: &'a BorrowedMessage<'_>) -> Self {
+        Self {
+            partition: message.partition(),
+            offset: message.offset(),
+            appended_at_ms: message.timestamp().to_millis(),
+            key: message.key(),
+            payload: message.payload(),
+        }
+    }
+}
+
 /// Folds all committed records of a topic, from the beginning to the end that it has now; in order within a partition.
 pub async fn read_whole<T: Send + 'static>(
     config: &KafkaConfig,
@@ -82,10 +98,37 @@ pub async fn read_whole<T: Send + 'static>(
 ) -> Result<T, ReadTopicError> {
     let (config, topic) = (config.clone(), topic.to_owned());
     blocking(topic.clone(), move || {
-        Reading::open(&config, &topic)?.fold(start, |folded, message| {
-            let (key, payload) = (message.key(), message.payload());
-            fold(folded, WholeRecord { partition: message.partition(), key, payload });
-        })
+        Reading::open(&config, &topic)?.fold(start, |folded, message| fold(folded, WholeRecord::of(message)))
+    })
+    .await
+}
+
+/// Folds the committed records that come after `from` (an offset for each partition; one without begins at its first),
+/// waiting for more at the end, until `fold` says that it has enough or the time is up. In order within a partition.
+pub async fn read_on<T: Send + 'static>(
+    config: &KafkaConfig,
+    topic: &str,
+    from: BTreeMap<i32, i64>,
+    within: Duration,
+    start: T,
+    mut fold: impl FnMut(&mut T, WholeRecord<'_>) -> bool + Send + 'static,
+) -> Result<T, ReadTopicError> {
+    let (config, topic) = (config.clone(), topic.to_owned());
+    blocking(topic.clone(), move || {
+        let deadline = Instant::now() + within;
+        let reading = Reading::open(&config, &topic)?;
+        reading
+            .assign(|partition| from.get(&partition).map_or(Offset::Beginning, |at| Offset::Offset(*at)))?;
+        let mut folded = start;
+        while Instant::now() < deadline {
+            match reading.consumer.poll(POLL) {
+                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
+                Some(Ok(message)) if fold(&mut folded, WholeRecord::of(&message)) => break,
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(reading.unavailable(error.to_string())),
+            }
+        }
+        Ok(folded)
     })
     .await
 }
@@ -165,17 +208,21 @@ impl Reading {
         Ok(ends)
     }
 
+    fn assign(&self, from: impl Fn(i32) -> Offset) -> Result<(), ReadTopicError> {
+        let mut list = TopicPartitionList::new();
+        for partition in &self.partitions {
+            list.add_partition_offset(&self.topic, *partition, from(*partition))
+                .map_err(|e| self.unavailable(e.to_string()))?;
+        }
+        self.consumer.assign(&list).map_err(|e| self.unavailable(e.to_string()))
+    }
+
     fn fold<T>(
         &self,
         start: T,
         mut fold: impl FnMut(&mut T, &BorrowedMessage<'_>),
     ) -> Result<T, ReadTopicError> {
-        let mut list = TopicPartitionList::new();
-        for partition in &self.partitions {
-            list.add_partition_offset(&self.topic, *partition, Offset::Beginning)
-                .map_err(|e| self.unavailable(e.to_string()))?;
-        }
-        self.consumer.assign(&list).map_err(|e| self.unavailable(e.to_string()))?;
+        self.assign(|_| Offset::Beginning)?;
         let mut folded = start;
         // A partition tells its end again whenever more has come after it.
         let mut unread: BTreeSet<i32> = self.partitions.iter().copied().collect();

@@ -1,0 +1,127 @@
+//! One change followed hop by hop, as `cargo xtask life --follow` does, on a small deployment.
+
+use acceptance::follow::{Follower, Hop, Marks, Places, Tie};
+use acceptance::life::{AppliedEvent, LifeEvent, LifeStream};
+use acceptance::pipeline::{Deployment, DeploymentOptions, Eyes, addresses};
+use acceptance::population::{self, Plan, Rates};
+use acceptance::stack::{Scratch, Stack, shared};
+use std::time::Duration;
+
+const PEOPLE: usize = 400;
+/// On a busy machine with two cores.
+const WITHIN: Duration = Duration::from_mins(2);
+
+/// A small deployment of its own, loaded and at rest.
+async fn deployed(stack: &Stack, scratch: &Scratch) -> anyhow::Result<Deployment> {
+    let name = Stack::unique("life");
+    let options = DeploymentOptions {
+        suffix: format!("_{name}"),
+        topic_prefix: format!("{name}."),
+        dir: scratch.path().to_owned(),
+    };
+    let mut deployment = Deployment::prepare(stack, options).await?;
+    let today = chrono::Utc::now().date_naive();
+    let plan = Plan { people: PEOPLE, seed: 11, today, rates: Rates::default() };
+    population::load(&population::generate(&plan), &deployment.source_databases().await?).await?;
+    deployment.start().await?;
+    Eyes::open(&deployment).await?.settled(&[], 0, WITHIN).await?;
+    Ok(deployment)
+}
+
+/// Follows with the time bound of this file.
+async fn follow(follower: &Follower, marks: &Marks, applied: &AppliedEvent) -> anyhow::Result<Vec<Hop>> {
+    let mut told = Vec::new();
+    let hops = follower.follow(marks, applied, WITHIN, &mut |hop| told.push(hop.clone())).await?;
+    assert_eq!(hops, told, "what is told is what is given back");
+    in_order(&hops, applied);
+    Ok(hops)
+}
+
+/// Each record is captured; a person's version is merged, published, authorised and delivered in this order and time.
+fn in_order(hops: &[Hop], applied: &AppliedEvent) {
+    let captured = hops.iter().filter(|hop| matches!(hop, Hop::Captured { .. })).count();
+    assert_eq!(captured, applied.rows.iter().map(|row| row.records.len()).sum::<usize>(), "{hops:#?}");
+    let place = |hop: &Hop| match hop {
+        Hop::Captured { .. } | Hop::Quarantined { .. } => 0,
+        Hop::Merged { .. } | Hop::Unchanged { .. } => 1,
+        Hop::Published { .. } => 2,
+        Hop::Authorised { .. } => 3,
+        Hop::Delivered { .. } => 4,
+        Hop::Withheld { .. } => 5,
+    };
+    let whose = |hop: &Hop| match hop {
+        Hop::Captured { .. } | Hop::Quarantined { .. } | Hop::Unchanged { .. } => None,
+        Hop::Merged { person_id, .. }
+        | Hop::Published { person_id, .. }
+        | Hop::Authorised { person_id, .. }
+        | Hop::Withheld { person_id, .. }
+        | Hop::Delivered { person_id, .. } => Some(*person_id),
+    };
+    for hop in hops.iter().filter(|hop| place(hop) > 1) {
+        let earlier = |one: &&Hop| whose(one) == whose(hop) && place(one) == 1;
+        let merged = hops.iter().find(earlier).expect("who is published was merged");
+        assert!(hop.milliseconds().is_none_or(|at| Some(at) >= merged.milliseconds()), "{hops:#?}");
+    }
+    for hop in hops {
+        if let Hop::Delivered { agreement, release_no, person_id, outcome, mode, row, milliseconds } = hop {
+            assert_eq!(outcome, "delivered");
+            let authorised = hops.iter().find_map(|hop| {
+                let Hop::Authorised {
+                    agreement: a, release_no: n, person_id: p, event, milliseconds, ..
+                } = hop
+                else {
+                    return None;
+                };
+                ((a, n, p) == (agreement, release_no, person_id)).then_some((event, *milliseconds))
+            });
+            let (event, at) = authorised.expect("nothing is delivered that is not on the ledger");
+            assert!(*milliseconds >= Some(at), "{hops:#?}");
+            if mode == "database" {
+                assert_eq!(*row, Some(event != "left"), "{hops:#?}");
+            }
+        }
+    }
+}
+
+fn delivered(hops: &[Hop], event: &str) -> usize {
+    hops.iter().filter(|hop| matches!(hop, Hop::Authorised { event: e, .. } if e == event)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn birth_death_and_move_are_followed_to_every_sector_that_may_know() -> anyhow::Result<()> {
+    let (stack, scratch) = (shared().await?, Scratch::create()?);
+    let mut deployment = deployed(&stack, &scratch).await?;
+    let places = addresses(&stack, &deployment, &deployment.topics(&stack), &[]).to_string();
+    let places = Places::open(&places).await?;
+    let mut life = LifeStream::open(places.sources.clone(), 5, chrono::Utc::now().date_naive()).await?;
+    let follower = Follower::new(places);
+
+    let mut marks = follower.mark().await?;
+    let mut next = Some(life.apply(LifeEvent::Birth).await?);
+    let (mut steps, mut entered) = (0, 0);
+    while let Some(applied) = next {
+        let hops = follow(&follower, &marks, &applied).await?;
+        let own = hops.iter().any(|hop| matches!(hop, Hop::Merged { tie: Tie::Own, .. }));
+        assert!(own, "each office's part says something new: {hops:#?}");
+        entered += delivered(&hops, "entered");
+        steps += 1;
+        marks = follower.mark().await?;
+        next = life.settle_next().await?;
+    }
+    assert_eq!(steps, 3, "registrar, identity office, commune police");
+    assert!(entered > 0, "a newborn child is somebody for at least one sector");
+
+    for event in [LifeEvent::Death, LifeEvent::Move] {
+        let marks = follower.mark().await?;
+        let applied = life.apply(event).await?;
+        let hops = follow(&follower, &marks, &applied).await?;
+        let told = hops.iter().any(|hop| matches!(hop, Hop::Authorised { .. } | Hop::Withheld { .. }));
+        assert!(told, "{event}: {hops:#?}");
+        life.settle().await?;
+    }
+
+    let marks = follower.mark().await?;
+    let hops = follower.follow(&marks, &life.apply(LifeEvent::Junk).await?, WITHIN, &mut |_| ()).await?;
+    assert!(matches!(&*hops, [Hop::Quarantined { reasons, .. }] if !reasons.is_empty()), "{hops:#?}");
+    deployment.stop().await
+}
