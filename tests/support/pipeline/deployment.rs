@@ -37,6 +37,8 @@ pub struct Deployment {
     pub console_port: u16,
     /// Those that run.
     pub services: Vec<Service>,
+    /// What the services are started from, if not the binary beside the running program.
+    pub binary: Option<PathBuf>,
 }
 
 impl Deployment {
@@ -61,19 +63,46 @@ impl Deployment {
             dir: &options.dir.join("services"),
         }
         .write(&mut free_port)?;
-        Ok(Self { options, agencies, registries, sectors, instances, console_port, services: Vec::new() })
+        Ok(Self {
+            options,
+            agencies,
+            registries,
+            sectors,
+            instances,
+            console_port,
+            services: Vec::new(),
+            binary: None,
+        })
     }
 
     /// Starts every service that does not run and waits until all are ready.
     pub async fn start(&mut self) -> anyhow::Result<()> {
-        for instance in self.instances.clone() {
+        self.start_those(|_| true).await
+    }
+
+    /// The same for some of them.
+    pub async fn start_those(&mut self, which: impl Fn(&Instance) -> bool) -> anyhow::Result<()> {
+        let binary = self.binary.clone().map_or_else(super::binary, Ok)?;
+        let log = self.options.dir.join("log");
+        for instance in self.instances.clone().into_iter().filter(|instance| which(instance)) {
             if !self.services.iter().any(|s| s.instance == instance && s.process.is_running()) {
                 self.services.retain(|s| s.instance != instance);
-                self.services.push(Service::start(instance, &self.options.dir.join("log"), &[]).await?);
+                self.services.push(Service::start_binary(&binary, instance, &log, &[]).await?);
             }
         }
         futures_util::future::try_join_all(self.services.iter().map(Service::ready)).await?;
         Ok(())
+    }
+
+    /// Ends some of the running services, in the order in which they are listed.
+    pub async fn stop_those(&mut self, which: impl Fn(&Instance) -> bool) -> anyhow::Result<()> {
+        let mut first = Ok(());
+        let (ending, staying) = self.services.drain(..).partition(|service| which(&service.instance));
+        self.services = staying;
+        for service in Vec::<Service>::into_iter(ending) {
+            first = first.and(service.process.stop().await);
+        }
+        first
     }
 
     /// The service of that name and instance.

@@ -39,9 +39,19 @@ impl Service {
         log_dir: &Path,
         environment: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        Self::start_binary(&binary()?, instance, log_dir, environment).await
+    }
+
+    /// The same from a chosen binary: load figures are those of a release build.
+    pub async fn start_binary(
+        binary: &Path,
+        instance: Instance,
+        log_dir: &Path,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let name = format!("{}-{}", instance.service, instance.name);
         std::fs::create_dir_all(log_dir)?;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(binary);
         command.args(["run", instance.service, "--log-format", "json", "--config"]).arg(&instance.file);
         command.envs(environment.iter().copied());
         let log = log_dir.join(format!("{name}.log"));

@@ -3,6 +3,7 @@
 mod demo;
 mod deny;
 mod life;
+mod load;
 mod step;
 mod test;
 
@@ -24,6 +25,8 @@ enum Command {
     Demo(demo::Options),
     /// Lets something happen in one life on a running demo, and follows it to the sectors
     Life(life::Options),
+    /// Measures what the pipeline carries, each figure beside its baseline
+    Load(load::Options),
     /// Runs every check and every test, installing what they need.
     Test(test::Options),
 }
@@ -33,6 +36,7 @@ async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Demo(options) => Box::pin(demo::run(options)).await,
         Command::Life(options) => Box::pin(life::run(options)).await,
+        Command::Load(options) => Box::pin(load::run(options)).await,
         Command::Test(options) => test::run(options).await,
     };
     done.unwrap_or_else(|error| {

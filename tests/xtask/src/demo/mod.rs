@@ -4,7 +4,8 @@ mod options;
 mod progress;
 mod stages;
 
-pub(crate) use options::Options;
+pub(crate) use options::{Options, state_dir};
+pub(crate) use stages::{reset, today};
 
 use crate::step::Step;
 use acceptance::life::LifeStream;

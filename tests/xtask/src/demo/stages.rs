@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const VIETNAM: i32 = 7 * 3600;
 
 /// The day in Vietnam.
-pub(super) fn today() -> NaiveDate {
+pub(crate) fn today() -> NaiveDate {
     FixedOffset::east_opt(VIETNAM)
         .map_or_else(|| Utc::now().date_naive(), |zone| Utc::now().with_timezone(&zone).date_naive())
 }
@@ -60,7 +60,7 @@ impl Interrupt {
 }
 
 /// Removes what an earlier run left: the stack's folders and ours, nothing else.
-pub(super) fn reset(state: &Path) -> anyhow::Result<()> {
+pub(crate) fn reset(state: &Path) -> anyhow::Result<()> {
     Stack::reset(state)?;
     for folder in ["services", "log"] {
         let path = state.join(folder);
