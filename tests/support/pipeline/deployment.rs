@@ -77,11 +77,13 @@ impl Deployment {
 
     /// Starts every service that does not run and waits until all are ready.
     pub async fn start(&mut self) -> anyhow::Result<()> {
-        self.start_those(|_| true).await
+        self.launch_those(|_| true).await?;
+        futures_util::future::try_join_all(self.services.iter().map(Service::ready)).await?;
+        Ok(())
     }
 
-    /// The same for some of them.
-    pub async fn start_those(&mut self, which: impl Fn(&Instance) -> bool) -> anyhow::Result<()> {
+    /// Starts some of them and waits for nothing: an adapter is ready only after its snapshot.
+    pub async fn launch_those(&mut self, which: impl Fn(&Instance) -> bool) -> anyhow::Result<()> {
         let binary = self.binary.clone().map_or_else(super::binary, Ok)?;
         let log = self.options.dir.join("log");
         for instance in self.instances.clone().into_iter().filter(|instance| which(instance)) {
@@ -90,7 +92,6 @@ impl Deployment {
                 self.services.push(Service::start_binary(&binary, instance, &log, &[]).await?);
             }
         }
-        futures_util::future::try_join_all(self.services.iter().map(Service::ready)).await?;
         Ok(())
     }
 

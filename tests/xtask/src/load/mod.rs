@@ -2,9 +2,15 @@
 
 mod capture;
 mod end_to_end;
+mod floor;
+mod generator;
+mod latency;
 mod machine;
 mod merge;
+mod process;
 mod report;
+mod subjects;
+mod trail;
 mod world;
 
 use acceptance::pipeline;
@@ -25,7 +31,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
     /// How long each rate lasts (end-to-end)
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 20)]
     seconds: u64,
     /// Changes a second, one run after another (end-to-end)
     #[arg(long, value_delimiter = ',', default_values_t = [100_u32, 500])]

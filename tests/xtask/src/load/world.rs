@@ -2,13 +2,12 @@
 
 use super::Options;
 use crate::step::Step;
-use acceptance::life::LifeStream;
 use acceptance::pipeline::{Deployment, DeploymentOptions};
 use acceptance::population::{self, Plan, Rates, SourceDatabases};
 use acceptance::stack::{Stack, StackOptions};
 use anyhow::Context;
-use chrono::NaiveDate;
 use prerequisites::say;
+use sqlx::Connection as _;
 use std::path::{Path, PathBuf};
 
 /// What a load works on.
@@ -38,17 +37,22 @@ impl World {
     }
 
     /// Fills the source databases with synthetic citizens.
-    pub(super) async fn fill(&self, options: &Options) -> anyhow::Result<NaiveDate> {
+    pub(super) async fn fill(&self, options: &Options) -> anyhow::Result<()> {
         say(format_args!("{} synthetic citizens, seed {}", options.people, options.seed));
         let today = crate::demo::today();
         let plan = Plan { people: options.people, seed: options.seed, today, rates: Rates::default() };
-        population::load(&population::generate(&plan), &self.databases).await?;
-        Ok(today)
+        population::load(&population::generate(&plan), &self.databases).await
     }
 
-    /// Life over the filled databases.
-    pub(super) async fn life(&self, seed: u64, today: NaiveDate) -> anyhow::Result<LifeStream> {
-        LifeStream::open(self.databases.clone(), seed, today).await
+    /// Lets the clusters note when each transaction committed. They start anew for it; no service may run yet.
+    pub(super) async fn note_commit_times(&self) -> anyhow::Result<()> {
+        for cluster in self.stack.clusters() {
+            let mut administrator = cluster.administer("postgres").await?;
+            sqlx::raw_sql("alter system set track_commit_timestamp = on").execute(&mut administrator).await?;
+            administrator.close().await?;
+            cluster.restart().await?;
+        }
+        Ok(())
     }
 
     /// Ends everything in order, all of it even where one part fails.
