@@ -5,11 +5,11 @@ mod options;
 
 pub(crate) use options::Options;
 
+use crate::demo::today;
 use acceptance::follow::{Follower, Late, Places};
 use acceptance::life::LifeStream;
 use acceptance::population::SourceDatabases;
 use account::Account;
-use chrono::{FixedOffset, Utc};
 use options::Form;
 use prerequisites::{Unavailable, say};
 use std::path::Path;
@@ -21,8 +21,6 @@ use std::time::{Duration, SystemTime};
 const WAIT: Duration = Duration::from_mins(1);
 /// `EX_TEMPFAIL`: not through within the time.
 const EXIT_LATE: u8 = 75;
-/// Vietnam keeps UTC+7 all year.
-const VIETNAM: i32 = 7 * 3600;
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let places = open(&options.state).await?;
@@ -86,9 +84,4 @@ fn from_clock() -> u64 {
     SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |since| since.as_secs() ^ u64::from(since.subsec_nanos()))
-}
-
-fn today() -> chrono::NaiveDate {
-    FixedOffset::east_opt(VIETNAM)
-        .map_or_else(|| Utc::now().date_naive(), |zone| Utc::now().with_timezone(&zone).date_naive())
 }
