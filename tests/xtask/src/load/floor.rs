@@ -51,7 +51,9 @@ pub(super) async fn copy_out(database: &Database, table: &str, rows: u64) -> any
 fn tool(name: &str, database: &Database) -> anyhow::Result<Command> {
     let cluster = &database.cluster;
     let password = std::fs::read_to_string(cluster.administrator_password_file())?;
-    let mut command = Command::new(postgres_bin().context("no PostgreSQL on this machine")?.join(name));
+    // Where a server's folder holds no clients, they are on the path.
+    let beside = postgres_bin().map(|folder| folder.join(name)).filter(|file| file.is_file());
+    let mut command = Command::new(beside.unwrap_or_else(|| name.into()));
     command.args(["--host", cluster.host(), "--port", &cluster.port().to_string()]);
     command.args(["--username", cluster.administrator(), "--dbname", &database.name]);
     command.env("PGPASSWORD", password.trim()).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
