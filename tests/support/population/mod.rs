@@ -70,9 +70,15 @@ pub struct Expected {
 
 /// Makes a population; each part has its own stream of chance, so that one more draw in one does not change the others.
 pub fn generate(plan: &Plan) -> Population {
+    generate_with(plan, |_, _| {})
+}
+
+/// The same; `mark` may change the people, by number, before any office writes about them.
+pub fn generate_with(plan: &Plan, mut mark: impl FnMut(usize, &mut Person)) -> Population {
     let stream = |n| Chance::new(plan.seed, n);
     let (today, rates) = (plan.today, &plan.rates);
     let mut community = families::grow(plan.people, today, rates, &mut stream(1));
+    community.people.iter_mut().enumerate().for_each(|(number, person)| mark(number, person));
     households::settle(&mut community, today, &mut stream(2));
     let mut numbers = papers::issue(&mut community, today, rates, &mut stream(3));
     let mut tables = civil_status::rows(&community, &mut numbers, today, rates, &mut stream(4));

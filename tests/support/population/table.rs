@@ -123,6 +123,26 @@ impl TableRows {
         &self.copy
     }
 
+    /// Writes other values into one column; null and what `change` gives none for stay.
+    pub fn rewrite(&mut self, column: &str, mut change: impl FnMut(&str) -> Option<String>) {
+        let place = self.layout.place(column).unwrap_or(usize::MAX);
+        let mut copy = Vec::with_capacity(self.copy.len());
+        for line in self.copy.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            for (n, cell) in line.split(|byte| *byte == b'\t').enumerate() {
+                if n > 0 {
+                    copy.push(b'\t');
+                }
+                let text = std::str::from_utf8(cell).ok().filter(|text| n == place && *text != "\\N");
+                match text.and_then(&mut change) {
+                    Some(other) => escape(&other, &mut copy),
+                    None => copy.extend_from_slice(cell),
+                }
+            }
+            copy.push(b'\n');
+        }
+        self.copy = copy;
+    }
+
     /// The values of one column, for tests: null as none.
     pub fn column(&self, name: &str) -> Vec<Option<String>> {
         let place = self.layout.place(name).unwrap_or(usize::MAX);

@@ -6,7 +6,7 @@ use crate::{ConsumedRecord, KafkaConfig};
 use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 use rdkafka::metadata::{MetadataPartition, MetadataTopic};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,23 +69,31 @@ pub struct WholeRecord<'a> {
     pub key: Option<&'a [u8]>,
     /// Its payload; none: a tombstone.
     pub payload: Option<&'a [u8]>,
-}
-
-impl std::fmt::Debug for WholeRecord<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "WholeRecord({}, ***)", self.partition)
-    }
+    message: &'a BorrowedMessage<'a>,
 }
 
 impl<'a> WholeRecord<'a> {
-    fn of(message: &'a BorrowedMessage<'_>) -> Self {
+    fn of(message: &'a BorrowedMessage<'a>) -> Self {
         Self {
             partition: message.partition(),
             offset: message.offset(),
             appended_at_ms: message.timestamp().to_millis(),
             key: message.key(),
             payload: message.payload(),
+            message,
         }
+    }
+
+    /// All its headers, those too that no service of ours reads.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        let headers = self.message.headers();
+        headers.into_iter().flat_map(|all| all.iter()).map(|one| (one.key, one.value.unwrap_or_default()))
+    }
+}
+
+impl std::fmt::Debug for WholeRecord<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WholeRecord({}, ***)", self.partition)
     }
 }
 
