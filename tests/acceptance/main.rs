@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod cli;
+mod compose;
 #[cfg(test)]
 mod console;
 #[cfg(test)]

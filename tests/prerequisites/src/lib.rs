@@ -27,5 +27,8 @@ pub const TO_BUILD: &[Part] = &[Part::CToolchain, Part::OpensslHeaders];
 /// What starting Kafka, Apicurio and PostgreSQL here needs.
 pub const TO_START: &[Part] = &[Part::PostgresServer, Part::Jre, Part::Maven];
 
-/// What only some commands use: raw topics, alert rules, pages.
-pub const OPTIONAL: &[Part] = &[Part::Kcat, Part::Promtool, Part::Chromium];
+/// What the tests use beside that: alert rules are checked by Prometheus' own program.
+pub const TO_TEST: &[Part] = &[Part::Promtool];
+
+/// What only some commands use: raw topics, pages.
+pub const OPTIONAL: &[Part] = &[Part::Kcat, Part::Chromium];

@@ -61,7 +61,7 @@ impl Part {
     }
 
     /// Debian's packages for it; several lists mean: the first whose packages this release has.
-    pub(crate) fn packages(self) -> &'static [&'static [&'static str]] {
+    pub fn packages(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::CToolchain => &[&["gcc", "libc6-dev", "make", "pkg-config"]],
             Self::OpensslHeaders => &[&["libssl-dev"]],

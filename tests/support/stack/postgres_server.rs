@@ -194,20 +194,7 @@ pub(super) struct Administrator<'a> {
 }
 
 /// What every cluster has, beside where it listens and whether it is durable.
-const SETTINGS: &str = "\
-wal_level = logical
-max_wal_senders = 40
-max_replication_slots = 40
-max_connections = 200
-max_prepared_transactions = 0
-password_encryption = scram-sha-256
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_line_prefix = '%m [%p] %q%u@%d '
-# A statement or the detail of an error may hold a person's values: neither reaches the log.
-log_min_error_statement = panic
-log_error_verbosity = terse
-";
+const SETTINGS: &str = include_str!("../../../deploy/local/postgres/postgresql.conf");
 
 /// Whether the process named in `postmaster.pid` lives and works in that folder.
 fn serves(data: &Path) -> bool {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use acceptance::stack::{Artefacts, Scratch};
 use clap::{Args, ValueEnum};
-use prerequisites::{TO_START, say};
+use prerequisites::{TO_START, TO_TEST, say};
 
 use crate::deny;
 use crate::step::{Outcome, Step, TestCount, word};
@@ -39,8 +39,9 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let checks = if options.only.is_empty() { Check::value_variants().to_vec() } else { options.only };
     if checks.contains(&Check::Test) {
-        say("looking for what the tests need: PostgreSQL, Java, Maven, Kafka, Apicurio");
+        say("looking for what the tests need: PostgreSQL, Java, Maven, Kafka, Apicurio, promtool");
         prerequisites::ensure(TO_START)?;
+        prerequisites::ensure(TO_TEST)?;
         Artefacts::fetch().await?;
     }
     let mut outcomes = Vec::new();
