@@ -28,7 +28,7 @@ const AGREEMENTS: &str = "select s.agreement, s.state, array_agg(f.field) as fie
      group by s.agreement, s.state order by s.agreement";
 
 #[derive(Debug, FromRow)]
-struct Agreement {
+struct Terms {
     agreement: String,
     state: String,
     fields: Vec<String>,
@@ -49,7 +49,7 @@ struct Delivery {
     settled_at: Option<DateTime<Utc>>,
 }
 
-impl Agreement {
+impl Terms {
     /// Whether it names one of these fields, or a part of it.
     fn names(&self, changed: &BTreeSet<FieldName>) -> bool {
         self.fields.iter().any(|field| {
@@ -68,7 +68,7 @@ pub(super) async fn released(
     teller: &mut Teller<'_>,
 ) -> anyhow::Result<()> {
     let pool = &places.disclosure;
-    let agreements: Vec<Agreement> = sqlx::query_as(AGREEMENTS).fetch_all(pool).await?;
+    let agreements: Vec<Terms> = sqlx::query_as(AGREEMENTS).fetch_all(pool).await?;
     for news in persons {
         let compared = async || compared(pool, news).await;
         let (version, at) = deadline.until(Stage::Publish, compared).await?;
@@ -168,7 +168,7 @@ async fn arrived(sector: &Sector, delivery: &Delivery) -> anyhow::Result<Option<
     Ok(Some(there))
 }
 
-async fn withheld(pool: &PgPool, news: &News, agreement: &Agreement) -> anyhow::Result<Withheld> {
+async fn withheld(pool: &PgPool, news: &News, agreement: &Terms) -> anyhow::Result<Withheld> {
     if agreement.state != "active" {
         return Ok(Withheld::NotInForce);
     }

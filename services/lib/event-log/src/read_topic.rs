@@ -130,9 +130,8 @@ pub async fn read_on<T: Send + 'static>(
         let mut folded = start;
         while Instant::now() < deadline {
             match reading.consumer.poll(POLL) {
-                None | Some(Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Ok(message)) if fold(&mut folded, WholeRecord::of(&message)) => break,
-                Some(Ok(_)) => {}
+                None | Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => {}
                 Some(Err(error)) => return Err(reading.unavailable(error.to_string())),
             }
         }
