@@ -8,22 +8,36 @@ mod live;
 mod registry;
 mod source;
 
+use futures_util::FutureExt as _;
 use live::Live;
+use std::panic::AssertUnwindSafe;
+
+/// Notes a step that fails and lets the next one be tried: one run shows all that is wrong.
+async fn step(failed: &mut Vec<String>, name: &str, trial: impl Future<Output = anyhow::Result<()>>) {
+    match AssertUnwindSafe(Box::pin(trial)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => failed.push(format!("{name}: {error:#}")),
+        Err(_) => failed.push(format!("{name}: see the panic above")),
+    }
+}
 
 /// One deployment for all of them: starting it takes longer than all commands together.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_answers_as_documented() -> anyhow::Result<()> {
-    let mut live = Live::start().await?;
-    config::faults_are_reported_all_at_once(&live).await?;
-    registry::a_person_is_shown_by_any_of_their_names(&live).await?;
-    registry::the_hash_is_that_of_the_registry(&live).await?;
-    registry::sweeps_loads_days_and_rules(&live).await?;
-    source::each_source_says_where_it_stands(&live).await?;
-    source::an_audit_compares_with_the_registry(&live).await?;
-    source::a_row_in_quarantine_is_listed_and_read_again(&mut live).await?;
-    agreement::agreements_go_the_steps_of_the_procedure(&live).await?;
-    decision::a_decision_by_command_reaches_the_sector(&mut live).await?;
-    decision::a_decision_on_the_page_reaches_the_sector(&mut live).await?;
-    source::a_reset_source_is_captured_anew(&mut live).await?;
-    live.stop().await
+    let mut live = Box::pin(Live::start()).await?;
+    let f = &mut Vec::new();
+    step(f, "config", config::faults_are_reported_all_at_once(&live)).await;
+    step(f, "registry show", registry::a_person_is_shown_by_any_of_their_names(&live)).await;
+    step(f, "registry hash", registry::the_hash_is_that_of_the_registry(&live)).await;
+    step(f, "sweep, load, day, rules", registry::sweeps_loads_days_and_rules(&live)).await;
+    step(f, "source status", source::each_source_says_where_it_stands(&live)).await;
+    step(f, "source audit", source::an_audit_compares_with_the_registry(&live)).await;
+    step(f, "quarantine", source::a_row_in_quarantine_is_listed_and_read_again(&mut live)).await;
+    step(f, "agreement", agreement::agreements_go_the_steps_of_the_procedure(&live)).await;
+    step(f, "case", decision::a_decision_by_command_reaches_the_sector(&mut live)).await;
+    step(f, "page", decision::a_decision_on_the_page_reaches_the_sector(&mut live)).await;
+    step(f, "source reset", source::a_reset_source_is_captured_anew(&mut live)).await;
+    live.stop().await?;
+    assert!(f.is_empty(), "{f:#?}");
+    Ok(())
 }

@@ -12,6 +12,11 @@ use crate::failure::Verdict;
 pub(crate) trait Classed {
     /// The code's name, put before the error.
     fn class(&self) -> Class;
+
+    /// What to do about it, where the error itself cannot know.
+    fn way_out(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// Which code an error ends with.
@@ -38,8 +43,12 @@ pub(crate) trait ResultExt<T> {
 impl<T, E: Classed + std::error::Error + Send + Sync + 'static> ResultExt<T> for Result<T, E> {
     fn classed(self) -> anyhow::Result<T> {
         self.map_err(|error| {
-            let class = error.class();
+            let (class, way_out) = (error.class(), error.way_out());
             let error = anyhow::Error::new(error);
+            let error = match way_out {
+                Some(way_out) => error.context(way_out),
+                None => error,
+            };
             match class {
                 Class::Exit(class) => error.context(class),
                 Class::Command(verdict) => error.context(verdict),
@@ -62,7 +71,26 @@ fn of_sqlstate(code: &str) -> Class {
     }
 }
 
+/// What to do where a server refuses what it was set up to refuse.
+fn way_out_of(code: &str) -> Option<&'static str> {
+    match code {
+        "42501" => Some(
+            "the role of this configuration may not do this; use the one that may (see `dansync migrate`)",
+        ),
+        "28P01" | "28000" => Some("the server refuses this role; look at dsn and password_file"),
+        "3D000" => Some("the server has no such database; look at dsn"),
+        "3F000" | "42P01" => {
+            Some("the database has not the tables of this version; its owner runs `dansync migrate`")
+        }
+        _ => None,
+    }
+}
+
 impl Classed for sqlx::Error {
+    fn way_out(&self) -> Option<&'static str> {
+        way_out_of(&self.as_database_error()?.code()?)
+    }
+
     fn class(&self) -> Class {
         match self.as_database_error() {
             Some(error) => error.code().map_or(Class::Plain, |code| of_sqlstate(&code)),
@@ -73,6 +101,13 @@ impl Classed for sqlx::Error {
 }
 
 impl Classed for registry_store::StoreError {
+    fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::Database { code, .. } => way_out_of(code),
+            Self::Overtaken(_) | Self::Unreadable(_) | Self::Unwritable(_) => None,
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             // The driver alone speaks where no server answers.
@@ -86,6 +121,13 @@ impl Classed for registry_store::StoreError {
 }
 
 impl Classed for disclosure_store::StoreError {
+    fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::Database(error) => error.way_out(),
+            Self::Migration(_) | Self::Content { .. } => None,
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Database(error) => error.class(),
@@ -96,6 +138,17 @@ impl Classed for disclosure_store::StoreError {
 }
 
 impl Classed for ChangeError {
+    fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.way_out(),
+            Self::Faults(_)
+            | Self::VersionTaken { .. }
+            | Self::Unknown(_)
+            | Self::Step { .. }
+            | Self::DropsMode(_) => None,
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Faults(_) | Self::VersionTaken { .. } => BAD_DATA,
@@ -126,6 +179,13 @@ impl Classed for StatusError {
 }
 
 impl Classed for DeskError {
+    fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Self::Registry(error) => error.way_out(),
+            Self::Console(error) => error.way_out(),
+        }
+    }
+
     fn class(&self) -> Class {
         match self {
             Self::Registry(error) => error.class(),
@@ -187,6 +247,17 @@ impl Classed for SchemaRegistryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_was_set_up_to_refuse_has_a_way_out() {
+        for code in ["3D000", "3F000", "42501", "42P01", "28P01", "28000"] {
+            assert!(way_out_of(code).is_some() && of_sqlstate(code) == CONFIGURATION, "{code}");
+        }
+        let refused =
+            registry_store::StoreError::Database { code: "42501".to_owned(), reason: String::new() };
+        let text = format!("{:#}", Err::<(), _>(refused).classed().unwrap_err());
+        assert!(text.contains("may not do this"), "{text}");
+    }
 
     #[test]
     fn a_server_that_is_away_is_not_one_that_is_set_up_wrong() {

@@ -31,8 +31,12 @@ impl PostgresCluster {
     async fn make_role(&self, name: &str, attribute: &'static str) -> anyhow::Result<Role> {
         let name = identifier(name)?;
         let password_file = self.secrets.join(format!("role-{name}"));
-        let password = secret::password(&password_file)?;
         let mut connection = self.administer("postgres").await?;
+        // Two who make the same role at once: one after the other, until the connection ends.
+        sqlx::query("select pg_advisory_lock(hashtextextended('dansync.role', 0))")
+            .execute(&mut connection)
+            .await?;
+        let password = secret::password(&password_file)?;
         let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
             .bind(name)
             .fetch_one(&mut connection)

@@ -21,6 +21,10 @@ use crate::value_text::{or_dash, value_text};
 /// Ids that lead on to another: longer chains than this would be a fault of ours.
 const MOST_REDIRECTS: usize = 16;
 
+/// Said of an id; whether it is one of ours is not to be seen before something is published.
+const UNPUBLISHED: &str = "the registry has published nothing of this person: the id is unknown, or the first load is not \
+     through (`dansync registry hash` says what is left of it)";
+
 /// `dansync registry`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
@@ -103,10 +107,7 @@ async fn find(pool: &PgPool, text: &str) -> anyhow::Result<PersonId> {
 async fn show(pool: &PgPool, asked: PersonId) -> anyhow::Result<Shown> {
     let mut person = asked;
     for _ in 0..MOST_REDIRECTS {
-        let view = registry_store::show_person(pool, person)
-            .await
-            .classed()?
-            .context("nothing was published of this person yet: the first load goes on, or the id is none")?;
+        let view = registry_store::show_person(pool, person).await.classed()?.context(UNPUBLISHED)?;
         match view.merged_into {
             Some(into) => person = into,
             None => return Ok(Shown { asked, view }),
@@ -204,7 +205,7 @@ fn record_row(record: &RecordView) -> [String; 7] {
 async fn history(pool: &PgPool, person_id: PersonId) -> anyhow::Result<History> {
     let versions = registry_store::person_history(pool, person_id).await.classed()?;
     if versions.is_empty() {
-        bail!("nothing was published of this person yet: the first load goes on, or the id is none");
+        bail!(UNPUBLISHED);
     }
     Ok(History { version: 1, person_id, versions })
 }
