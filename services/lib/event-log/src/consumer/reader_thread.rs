@@ -27,6 +27,8 @@ const BUSY_POLL: Duration = Duration::from_millis(5);
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed claim.
 const CLAIM_RETRY: Duration = Duration::from_millis(500);
+/// Hints are for tools that show lag: more of them than these tools look at only keep the broker busy.
+const HINT_EVERY: Duration = Duration::from_secs(1);
 /// How long a full hand-over is waited for before reading is paused, so that the group's events are still served.
 const STALL: Duration = Duration::from_secs(1);
 
@@ -56,6 +58,7 @@ pub(super) struct ReaderThread {
     bytes: usize,
     since: Option<Instant>,
     claim_again: Option<Instant>,
+    hinted: Option<Instant>,
 }
 
 impl ReaderThread {
@@ -78,6 +81,7 @@ impl ReaderThread {
             bytes: 0,
             since: None,
             claim_again: None,
+            hinted: None,
         })
     }
 
@@ -244,7 +248,10 @@ impl ReaderThread {
         std::mem::take(&mut self.gathered)
     }
 
-    fn commit_hints(&self) {
+    fn commit_hints(&mut self) {
+        if self.hinted.is_some_and(|at| at.elapsed() < HINT_EVERY) {
+            return;
+        }
         let hints =
             std::mem::take(&mut *self.work.wishes.hints.lock().unwrap_or_else(PoisonError::into_inner));
         let mut list = TopicPartitionList::new();
@@ -252,9 +259,11 @@ impl ReaderThread {
             // A position that cannot be said is not worth an error: it is a hint.
             list.add_partition_offset(&partition.topic, partition.partition, Offset::Offset(*next)).ok();
         }
-        if list.count() > 0
-            && let Err(error) = self.consumer.commit(&list, CommitMode::Async)
-        {
+        if list.count() == 0 {
+            return;
+        }
+        self.hinted = Some(Instant::now());
+        if let Err(error) = self.consumer.commit(&list, CommitMode::Async) {
             tracing::debug!(%error, "offsets for lag tools were not taken");
         }
     }
