@@ -8,7 +8,7 @@ use crate::receiver::{Received, Receiver, ReceiverError, key_of};
 use crate::run::Shared;
 use disclosure_store::{
     DeliveryKey, LaneKey, Lease, Outcome, StoreError, business_date, complete_backfill, erase_content_of,
-    fields_ever, has_open, hold, mark_attempted, open_backfills, open_deliveries, park, pending,
+    fields_ever, has_open, hold, is_waiting, mark_attempted, open_backfills, open_deliveries, park, pending,
     permitted_fields, release_lane, renew, settle,
 };
 use registry_rules::{Mode, guard};
@@ -47,6 +47,8 @@ pub(crate) struct Lane {
     rows: BTreeMap<i32, Arc<[String]>>,
     /// What the receiver is ready for.
     prepared: Option<InUse>,
+    /// When the lane last did all that an idle one has to do.
+    looked: Instant,
 }
 
 /// What one pass did.
@@ -82,13 +84,16 @@ impl From<sqlx::Error> for LaneError {
 }
 
 impl Lane {
-    pub(crate) const fn new(
-        shared: Shared,
-        lease: Lease,
-        receiver: Receiver,
-        agreements: Agreements,
-    ) -> Self {
-        Self { shared, lease, receiver, agreements, rows: BTreeMap::new(), prepared: None }
+    pub(crate) fn new(shared: Shared, lease: Lease, receiver: Receiver, agreements: Agreements) -> Self {
+        Self {
+            shared,
+            lease,
+            receiver,
+            agreements,
+            rows: BTreeMap::new(),
+            prepared: None,
+            looked: Instant::now(),
+        }
     }
 
     fn key(&self) -> &LaneKey {
@@ -162,7 +167,21 @@ impl Lane {
         }
     }
 
+    /// Whether there is anything to do. A wake is for all lanes and mostly for others: one question answers it, and what else
+    /// an idle lane looks after is looked after now and then.
+    async fn has_work(&mut self) -> Result<bool, LaneError> {
+        if self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            return Ok(true);
+        }
+        let mut connection = self.shared.pool.acquire().await?;
+        Ok(is_waiting(&mut connection, &self.lease.lane).await?)
+    }
+
     async fn pass(&mut self) -> Result<Pass, LaneError> {
+        if !self.has_work().await? {
+            return Ok(Pass::Idle);
+        }
         let prepared = match self.prepared.take() {
             Some(prepared) => Some(prepared),
             None => self.prepare().await?,

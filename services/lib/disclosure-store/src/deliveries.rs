@@ -244,6 +244,19 @@ pub async fn open_deliveries(
         .collect()
 }
 
+/// Whether there is something to send on a lane now.
+pub async fn is_waiting(connection: &mut PgConnection, lane: &LaneKey) -> Result<bool, StoreError> {
+    let waiting = sqlx::query_scalar(
+        "select exists (select from delivery
+                        where agreement = $1 and mode = $2 and settled_at is null and retry_at <= clock_timestamp())",
+    )
+    .bind(&lane.agreement)
+    .bind(&lane.mode)
+    .fetch_one(connection)
+    .await?;
+    Ok(waiting)
+}
+
 /// Notes that these are about to be sent: from here on each may have been received.
 pub async fn mark_attempted(
     connection: &mut PgConnection,

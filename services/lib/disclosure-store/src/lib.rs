@@ -32,7 +32,7 @@ pub use business_day::{business_date, open_day};
 pub use connect::{connect, grant_dispatcher, migrate, schema_is_current};
 pub use deliveries::{
     DeliveryKey, Event, NewDelivery, OpenDelivery, Outcome, Pending, Settlement, erase_content_of, has_open,
-    insert_deliveries, mark_attempted, open_deliveries, park, pending, settle,
+    insert_deliveries, is_waiting, mark_attempted, open_deliveries, park, pending, settle,
 };
 pub use error::StoreError;
 pub use grants::grant_to_officer;
