@@ -83,6 +83,19 @@ fn catalogue_text() -> String {
     file("schemas/field-catalogue.toml".to_owned())
 }
 
+/// (source, entity, role, item) for all that a source's mapping reads.
+fn stated_by(source: &str) -> Vec<(String, String, String, FieldName)> {
+    let mapping = source_mapping(source).unwrap();
+    let roles =
+        mapping.file().tables.iter().flat_map(|table| table.roles.iter().map(move |role| (table, role)));
+    let fields = roles.flat_map(|(table, role)| role.fields.iter().map(move |field| (table, role, field)));
+    fields
+        .map(|(table, role, field)| {
+            (source.to_owned(), table.entity.clone(), role.role.clone(), field.field.parse().unwrap())
+        })
+        .collect()
+}
+
 impl Rules {
     fn filed() -> Self {
         Self::with(&catalogue_text())
@@ -97,17 +110,7 @@ impl Rules {
             let sector = SectorMapping::parse(&file(format!("deploy/sectors/{name}.toml")));
             sectors.insert(name.to_owned(), sector.unwrap());
         }
-        let mut stated = BTreeSet::new();
-        for source in SOURCES {
-            for table in &source_mapping(source).unwrap().file().tables {
-                for role in &table.roles {
-                    let state = |field: &String| {
-                        (source.to_owned(), table.entity.clone(), role.role.clone(), field.parse().unwrap())
-                    };
-                    stated.extend(role.fields.iter().map(|field| state(&field.field)));
-                }
-            }
-        }
+        let stated = SOURCES.into_iter().flat_map(stated_by).collect();
         Self { catalogue, agreements, sectors, stated }
     }
 

@@ -53,6 +53,7 @@ async fn the_newer_release_stays(guarded: bool) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_guard_at_the_sector_an_older_release_comes_back() {
-    assert!(the_newer_release_stays(true).await);
-    assert!(!the_newer_release_stays(false).await, "this check would not notice that the guard is gone");
+    let (guarded, unguarded) = tokio::join!(the_newer_release_stays(true), the_newer_release_stays(false));
+    assert!(guarded);
+    assert!(!unguarded, "this check would not notice that the guard is gone");
 }

@@ -3,6 +3,7 @@
 use acceptance::pipeline::source_mapping;
 use acceptance::population::{Person, Plan, Population, SOURCES, generate_with, unaccented};
 use registry_rules::{FieldName, IdentifierKind};
+use source_adapter::mapping::file::RoleSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of free text and how a token is chosen. Codes and dates cannot carry one: columns are checked by name as well.
@@ -82,41 +83,48 @@ fn names(field: &str, part: Option<&str>) -> BTreeSet<String> {
     elsewhere.iter().map(|other| (*other).to_owned()).chain([name.clone()]).collect()
 }
 
+/// The columns that a role is read from, with the names of what they say.
+fn stated(role: &RoleSpec) -> Vec<(String, BTreeSet<String>)> {
+    let mut stated = Vec::new();
+    let mut state = |column: &Option<String>, names: BTreeSet<String>| {
+        stated.extend(column.clone().map(|column| (column, names)));
+    };
+    for one in &role.identifiers {
+        let field = match one.kind {
+            IdentifierKind::Pin | IdentifierKind::ReplacesPin => "pin",
+            IdentifierKind::Cmnd9 => "cmnd9",
+            IdentifierKind::SourcePerson => continue,
+        };
+        state(&Some(one.column.clone()), names(field, None));
+    }
+    for field in &role.fields {
+        state(&field.column, names(&field.field, None));
+        for (part, spec) in &field.parts {
+            state(&spec.column, names(&field.field, Some(part)));
+        }
+        let columns = field.columns.clone().unwrap_or_default();
+        state(&columns.full, names(&field.field, Some("full")));
+        state(&columns.family, names(&field.field, Some("family")));
+        state(&columns.middle, names(&field.field, Some("full")));
+        state(&columns.given, names(&field.field, Some("given")));
+    }
+    stated
+}
+
 impl Canaries {
     pub(super) fn new() -> Self {
         let mut canaries = Self::default();
         for source in SOURCES {
-            for table in &source_mapping(source).unwrap().file().tables {
-                let mut state = |column: &Option<String>, names: BTreeSet<String>| {
-                    if let Some(column) = column {
-                        canaries
-                            .stated
-                            .entry((table.table.clone(), column.clone()))
-                            .or_default()
-                            .extend(names);
-                    }
-                };
-                for role in &table.roles {
-                    for one in &role.identifiers {
-                        let field = match one.kind {
-                            IdentifierKind::Pin | IdentifierKind::ReplacesPin => "pin",
-                            IdentifierKind::Cmnd9 => "cmnd9",
-                            IdentifierKind::SourcePerson => continue,
-                        };
-                        state(&Some(one.column.clone()), names(field, None));
-                    }
-                    for field in &role.fields {
-                        state(&field.column, names(&field.field, None));
-                        for (part, spec) in &field.parts {
-                            state(&spec.column, names(&field.field, Some(part)));
-                        }
-                        if let Some(columns) = &field.columns {
-                            state(&columns.full, names(&field.field, Some("full")));
-                            state(&columns.family, names(&field.field, Some("family")));
-                            state(&columns.middle, names(&field.field, Some("full")));
-                            state(&columns.given, names(&field.field, Some("given")));
-                        }
-                    }
+            let mapping = source_mapping(source).unwrap();
+            let roles = mapping
+                .file()
+                .tables
+                .iter()
+                .flat_map(|table| table.roles.iter().map(move |role| (table, role)));
+            for (table, role) in roles {
+                for (column, names) in stated(role) {
+                    let key = (table.table.clone(), column);
+                    canaries.stated.entry(key).or_default().extend(names);
                 }
             }
         }

@@ -132,28 +132,30 @@ async fn two_subscribers_cannot_join_what_they_hold() {
     assert!(b.persons.values().filter(|person| persons.contains(person)).count() > 100);
 }
 
+/// Writes something about a person into a message.
+type Plant = fn(&mut Message, String);
+
+fn planted(subscriber: &Subscriber, plant: Plant) -> Subscriber {
+    let mut subscriber = subscriber.clone();
+    for message in &mut subscriber.messages {
+        if let Some(person) = subscriber.persons.get(&message.key) {
+            plant(message, person.to_string());
+        }
+    }
+    subscriber
+}
+
 /// The attempt itself: whatever both messages of a person have in common is found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_planted_common_value_joins() {
     let run = run().await;
     let (a, b) = pairs(run)[0];
-    let plant = |change: fn(&mut Message, String)| {
-        [a, b].map(|one| {
-            let mut one = one.clone();
-            for message in &mut one.messages {
-                if let Some(person) = one.persons.get(&message.key) {
-                    change(message, person.to_string());
-                }
-            }
-            one
-        })
-    };
-    let plants: [(&str, fn(&mut Message, String)); 4] = [
+    let plants: [(&str, Plant); 4] = [
         ("meta_trace", |message, person| {
             message.columns.iter_mut().for_each(|c| drop(c.insert("meta_trace".to_owned(), person.clone())));
         }),
         ("header x-trace", |message, person| {
-            message.headers.push(("x-trace".to_owned(), person.into_bytes()))
+            message.headers.push(("x-trace".to_owned(), person.into_bytes()));
         }),
         ("hash", |message, person| message.payload = person.into_bytes()),
         ("time", |message, person| {
@@ -162,7 +164,7 @@ async fn a_planted_common_value_joins() {
         }),
     ];
     for (name, change) in plants {
-        let [a, b] = plant(change);
+        let [a, b] = [a, b].map(|one| planted(one, change));
         let handle = || Handle::Other(name.to_owned());
         assert!(joins(run, &a, &b).contains(&(handle(), handle())), "{name}");
     }

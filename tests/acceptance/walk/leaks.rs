@@ -55,6 +55,39 @@ fn surplus_of(subscriber: &Subscriber) -> BTreeSet<String> {
     records.flat_map(|columns| surplus(&subscriber.fields, columns)).collect()
 }
 
+/// Dates as people are born and marry on, written in any of the forms with separators: the years are before anything that
+/// this project or its tools could speak of.
+fn dates_of_life(bytes: &[u8]) -> usize {
+    let form = |window: &[u8], digits: &[usize]| {
+        let is_fit = |(n, byte): (usize, &u8)| {
+            if digits.contains(&n) { byte.is_ascii_digit() } else { matches!(byte, b'-' | b'/' | b'.') }
+        };
+        window.iter().enumerate().all(is_fit)
+    };
+    let is_old = |year: &[u8]| matches!(year, [b'1', b'9', ..] | [b'2', b'0', b'0', _]);
+    let windows = bytes.windows(10).filter(|window| *window != b"1970-01-01");
+    let dates = windows.filter(|window| {
+        form(window, &[0, 1, 2, 3, 5, 6, 8, 9]) && is_old(&window[..4])
+            || form(window, &[0, 1, 3, 4, 6, 7, 8, 9]) && is_old(&window[6..])
+    });
+    dates.count()
+}
+
+/// Dates cannot carry a token, so none may stand where nothing personal may.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_date_of_a_life_stands_where_nothing_personal_may() {
+    let run = run().await;
+    for place in &run.seen.places {
+        let dates = dates_of_life(&place.bytes);
+        if place.permitted.is_empty() {
+            assert_eq!(dates, 0, "{}", place.name);
+        } else {
+            assert!(dates > 0, "{}: dates of birth are permitted there", place.name);
+        }
+    }
+    assert_eq!(dates_of_life(b"x1985-02-03 03/02/1985 2026-11-22 1970-01-01 192.168.1.1985"), 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_value_stands_where_no_agreement_permits_its_field() {
     let run = run().await;

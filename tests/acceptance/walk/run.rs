@@ -77,7 +77,7 @@ fn today() -> NaiveDate {
 
 async fn make() -> anyhow::Result<Run> {
     let scratch = Scratch::create()?;
-    let mut world = World::start(&scratch).await?;
+    let mut world = Box::pin(World::start(&scratch)).await?;
     world.account(Fault::None).await?;
     world.loaded_ms = chrono::Utc::now().timestamp_millis();
     world.crashes().await.context("killing services")?;

@@ -6,6 +6,7 @@ use acceptance::stack::Stack;
 use anyhow::Context as _;
 use event_log::{KafkaConfig, read_whole, split_wire_header};
 use sqlx::{AssertSqlSafe, PgPool};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use uuid::Uuid;
@@ -194,10 +195,11 @@ pub(super) async fn messages(
     let mut schemas: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for message in messages.iter_mut().filter(|message| !message.payload.is_empty()) {
         let (id, body) = split_wire_header(&message.payload)?;
-        if !schemas.contains_key(&id.0) {
-            schemas.insert(id.0, columns_of(stack, id.0).await?);
-        }
-        message.columns = Some(decode(body, &schemas[&id.0]).context("an outgoing record does not decode")?);
+        let names = match schemas.entry(id.0) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(columns_of(stack, id.0).await?),
+        };
+        message.columns = Some(decode(body, names).context("an outgoing record does not decode")?);
     }
     Ok(messages)
 }

@@ -17,13 +17,14 @@ use std::time::Duration;
 /// Audits all agencies' databases, waits until everything below the fences has come through, and adds up.
 pub async fn audit(stack: &Stack, deployment: &Deployment, within: Duration) -> anyhow::Result<Summary> {
     let kafka = kafka(stack, deployment);
-    let mut reports = Vec::new();
+    let mut audits = Vec::new();
     for instance in deployment.instances.iter().filter(|i| i.service == "source-adapter") {
         if deployment.agencies.databases.contains_key(instance.name.as_str()) {
             let config: source_adapter::Config = config::load(&instance.file)?;
-            reports.push(source_adapter::audit(&config).await.context("auditing a source")?);
+            audits.push(async move { source_adapter::audit(&config).await });
         }
     }
+    let reports = futures_util::future::try_join_all(audits).await.context("auditing a source")?;
     let fences: Vec<String> = reports.iter().map(|r| r.id.clone()).collect();
     let eyes = Eyes::open(deployment).await?;
     eyes.settled(&fences, i64::from(kafka.partitions), within).await?;
