@@ -72,33 +72,44 @@ pub struct CaseRow {
     pub severity: i16,
 }
 
-/// Writes cases with what happened to them.
+/// Writes cases with what happened to them; the caller gives each case once.
 pub async fn write_cases(connection: &mut PgConnection, cases: &[CaseRow]) -> Result<(), StoreError> {
-    for row in cases {
-        let case = &row.case;
-        sqlx::query(
-            "insert into registry_case as c (subject, kind, field, case_id, open, fingerprint, records, severity, history)
-             values ($1, $2, $3, $4, $5, $6, $7, $8,
-               jsonb_build_array(jsonb_build_object('at', now(), 'event', $9::text, 'fingerprint', $6::text)))
-             on conflict (subject, kind, field) do update set open = excluded.open, fingerprint = excluded.fingerprint,
-               records = case when excluded.open then excluded.records else c.records end,
-               severity = case when excluded.open then excluded.severity else c.severity end,
-               opened_at = case when excluded.open and not c.open then now() else c.opened_at end,
-               closed_at = case when excluded.open then null else now() end,
-               history = c.history || excluded.history",
-        )
-        .bind(&case.subject)
-        .bind(&case.kind)
-        .bind(&case.field)
-        .bind(case_id(&case.subject, &case.kind, &case.field))
-        .bind(case.open)
-        .bind(&case.fingerprint)
-        .bind(&row.records)
-        .bind(row.severity)
-        .bind(row.event)
-        .execute(&mut *connection)
-        .await?;
+    if cases.is_empty() {
+        return Ok(());
     }
+    let text = |of: fn(&StoredCase) -> &str| cases.iter().map(|row| of(&row.case)).collect::<Vec<_>>();
+    let name = |row: &CaseRow| case_id(&row.case.subject, &row.case.kind, &row.case.field);
+    // An array of arrays would have to be rectangular: the record keys of a case travel as JSON.
+    let records = cases.iter().map(|row| serde_json::to_value(&row.records));
+    let records: Vec<_> =
+        records.collect::<Result<_, _>>().map_err(|_| StoreError::Unwritable("records of a case"))?;
+    sqlx::query(
+        "insert into registry_case as c (subject, kind, field, case_id, open, fingerprint, records, severity, history)
+         select subject, kind, field, case_id, open, fingerprint,
+           array(select jsonb_array_elements_text(records)), severity,
+           jsonb_build_array(jsonb_build_object('at', now(), 'event', event, 'fingerprint', fingerprint))
+         from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::jsonb[],
+           $8::smallint[], $9::text[])
+           as t (subject, kind, field, case_id, open, fingerprint, records, severity, event)
+         order by subject, kind, field
+         on conflict (subject, kind, field) do update set open = excluded.open, fingerprint = excluded.fingerprint,
+           records = case when excluded.open then excluded.records else c.records end,
+           severity = case when excluded.open then excluded.severity else c.severity end,
+           opened_at = case when excluded.open and not c.open then now() else c.opened_at end,
+           closed_at = case when excluded.open then null else now() end,
+           history = c.history || excluded.history",
+    )
+    .bind(text(|case| &case.subject))
+    .bind(text(|case| &case.kind))
+    .bind(text(|case| &case.field))
+    .bind(cases.iter().map(name).collect::<Vec<_>>())
+    .bind(cases.iter().map(|row| row.case.open).collect::<Vec<_>>())
+    .bind(text(|case| &case.fingerprint))
+    .bind(records)
+    .bind(cases.iter().map(|row| row.severity).collect::<Vec<_>>())
+    .bind(cases.iter().map(|row| row.event).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
