@@ -119,9 +119,9 @@ async fn nobody_is_told_half_a_person() {
         assert_eq!(published(&world.pool).await, 0, "the residence database is not read yet");
     }
     world.snapshot(&reconciler, "residence", 1, &[]).await;
-    assert_eq!(reconciler.advance().await.unwrap(), LoadStage::Facts);
+    assert_eq!(reconciler.advance().await.unwrap(), LoadStage::Attach);
     let early = world.batch(family(4));
-    assert!(matches!(reconciler.apply(&early).await.unwrap(), Applied::Loading(LoadStage::Facts)));
+    assert!(matches!(reconciler.apply(&early).await.unwrap(), Applied::Loading(LoadStage::Attach)));
     settle(&reconciler).await;
     let persons: i64 =
         sqlx::query_scalar("select count(*) from person").fetch_one(&world.pool).await.unwrap();

@@ -1,7 +1,7 @@
 //! The merge transaction: a batch of messages, all their effects, and the positions, or nothing of it.
 
 use crate::answer::{answers, put_answers, rejected};
-use crate::attach::{STEWARD, attach_changes};
+use crate::attach::{STEWARD, attach_changes, keep_register, unattached};
 use crate::attaching::Attaching;
 use crate::commit::write_merged;
 use crate::identify::identify;
@@ -12,7 +12,7 @@ use crate::reconciler::{Now, Reconciler};
 use event_log::ControlEvent;
 use registry_rules::{Decision, PersonId, RecordKey};
 use registry_store::{
-    LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_markers,
+    Attached, LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_markers,
     keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
     move_positions, move_versions, open_day, put_latest, reattach,
 };
@@ -54,7 +54,7 @@ impl Reconciler {
     pub async fn apply(&self, batch: &Incoming) -> Result<Applied, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let now = self.now(&mut transaction).await?;
-        if matches!(now.stage, LoadStage::Facts | LoadStage::Merge) {
+        if !now.stage.takes_records() {
             return Ok(Applied::Loading(now.stage));
         }
         let mut summary = Summary::default();
@@ -94,7 +94,7 @@ impl Reconciler {
         Ok(batch.messages.iter().filter(is_new).collect())
     }
 
-    /// Records to golden records. While the first load keeps, persons wait.
+    /// Records to golden records. The first load only keeps them.
     pub(crate) async fn reconcile(
         &self,
         connection: &mut PgConnection,
@@ -103,19 +103,21 @@ impl Reconciler {
         summary: &mut Summary,
     ) -> Result<(), StoreError> {
         keep_versions(connection, &kept.versions).await?;
+        let decisions = decisions(kept);
+        keep_decisions(connection, &decisions).await?;
+        if now.stage != LoadStage::Live {
+            let rows = unattached(kept);
+            put_latest(connection, &rows).await?;
+            summary.note_attached(rows.iter().map(|row| &row.attached));
+            move_versions(connection, &kept.moved).await?;
+            return keep_register(connection, kept).await;
+        }
         let attaching = attach_changes(connection, kept).await?;
         put_latest(connection, &attaching.rows).await?;
         move_versions(connection, &kept.moved).await?;
         let others: Vec<_> = attaching.others.iter().map(|r| (r.record_key.clone(), r.new.clone())).collect();
         reattach(connection, &others).await?;
-        for one in attaching.changed.iter().chain(&attaching.others) {
-            *summary.attached.entry(one.new.rule).or_default() += 1;
-        }
-        let decisions = decisions(kept);
-        keep_decisions(connection, &decisions).await?;
-        if now.stage != LoadStage::Live {
-            return Ok(());
-        }
+        summary.note_attached(attaching.changed.iter().chain(&attaching.others).map(|one| &one.new));
         let ground = self.ground(now);
         let identified = identify(connection, &attaching, &self.settings.topics).await?;
         let mut request = MergeRequest {
@@ -194,6 +196,12 @@ impl Reconciler {
 }
 
 impl Summary {
+    pub(crate) fn note_attached<'a>(&mut self, attached: impl Iterator<Item = &'a Attached>) {
+        for one in attached {
+            *self.attached.entry(one.rule).or_default() += 1;
+        }
+    }
+
     pub(crate) fn note(&mut self, merged: &Merged) {
         self.versions += merged.versions.len();
         self.more_to_do |= !merged.neighbours.is_empty();

@@ -62,18 +62,45 @@ pub(crate) async fn attach_changes(
         .map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone()))
         .collect();
     all.extend(offers);
-    let pins: BTreeSet<&str> =
-        all.values().filter_map(|o| o.pin.as_ref()).chain(&found.pins).map(Pin::as_str).collect();
-    let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
-    found.register = PinRegister::new(entries);
-    found.stands_for = keys.source_keys.iter().map(|key| (key.clone(), BTreeSet::new())).collect();
-    found.stands_for.extend(kept.changes.keys().map(|key| (format!("record:{key}"), BTreeSet::new())));
-    for offer in all.values() {
-        let classes = found.stands_for.entry(offer.source_key.clone()).or_default();
-        classes.extend(accepted_anchor(offer, &found.register));
-    }
+    let mut named = keys.source_keys;
+    named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
+    found.settle(connection, &all, named).await?;
     place(&mut found, kept, &siblings, &all);
     Ok(found)
+}
+
+/// The rows of the first load's records, each attached to what it names itself: its number, else its source key.
+pub(crate) fn unattached(kept: &Kept<'_>) -> Vec<LatestRow> {
+    let (register, alone) = (PinRegister::default(), BTreeSet::new());
+    let row = |change: &Change<'_>| {
+        let is_decision = change.new.record.record_key.source() == STEWARD;
+        let offer = if is_decision { None } else { offer(&change.new.record) };
+        let attachment = offer.as_ref().map(|o| attach(o, RecordedLinks::default(), &register, &alone));
+        latest_row(change, offer.as_ref(), attachment.map(attached).unwrap_or_default())
+    };
+    kept.changes.values().map(row).collect()
+}
+
+/// The first load's part of the PIN register. Each entry has one writer, as its record has; nobody reads it yet.
+pub(crate) async fn keep_register(connection: &mut PgConnection, kept: &Kept<'_>) -> Result<(), StoreError> {
+    let changes: Vec<_> = kept.changes.iter().filter(|(_, change)| is_register(change)).collect();
+    let entries: Vec<_> =
+        changes.iter().filter_map(|(_, change)| register_entry(&change.new.record)).collect();
+    replace_entries(connection, &former_pins(&changes), &entries).await
+}
+
+/// Records of a slice of the first load that go elsewhere than where they put themselves, now that everything is there.
+pub(crate) async fn attach_slice(
+    connection: &mut PgConnection,
+    siblings: Vec<Sibling>,
+) -> Result<Vec<(String, Attached)>, StoreError> {
+    let siblings = with_offers(siblings)?;
+    let all: BTreeMap<&str, Offer> =
+        siblings.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
+    let mut found = Attaching::default();
+    found.settle(connection, &all, BTreeSet::new()).await?;
+    place(&mut found, &Kept::default(), &siblings, &all);
+    Ok(found.others.into_iter().map(|one| (one.record_key, one.new)).collect())
 }
 
 /// The keys of changed records, before and after.
@@ -109,6 +136,11 @@ fn is_register(change: &Change<'_>) -> bool {
     (key.source(), key.entity()) == registry_rules::PIN_REGISTER
 }
 
+/// The numbers under which records stood in the register.
+fn former_pins<'a>(changes: &[(&&'a str, &'a Change<'_>)]) -> Vec<(&'a str, &'a str)> {
+    changes.iter().filter_map(|(key, change)| Some((change.old.as_ref()?.pin.as_deref()?, **key))).collect()
+}
+
 /// Brings the register's entries up to date; gives the numbers of all classes that this changes, before and after, all of
 /// them locked.
 async fn change_register(
@@ -121,10 +153,7 @@ async fn change_register(
     }
     let entries: Vec<_> =
         changes.iter().filter_map(|(_, change)| register_entry(&change.new.record)).collect();
-    let old: Vec<(&str, &str)> = changes
-        .iter()
-        .filter_map(|(key, change)| Some((change.old.as_ref()?.pin.as_deref()?, **key)))
-        .collect();
+    let old = former_pins(&changes);
     let mut pins: BTreeSet<String> = old.iter().map(|(pin, _)| (*pin).to_owned()).collect();
     for entry in &entries {
         pins.insert(entry.pin.as_str().to_owned());
@@ -175,7 +204,10 @@ async fn load_siblings(
     if source_keys.is_empty() && records.is_empty() {
         return Ok(Vec::new());
     }
-    let siblings = offering(connection, &source_keys, &records).await?;
+    with_offers(offering(connection, &source_keys, &records).await?)
+}
+
+fn with_offers(siblings: Vec<Sibling>) -> Result<Vec<(Sibling, Offer)>, StoreError> {
     siblings
         .into_iter()
         .map(|sibling| {
@@ -194,6 +226,27 @@ fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
         RecordKey::try_from(sibling.record_key.clone()).map_err(|_| StoreError::Unreadable("record key"))?;
     let source_key = sibling.source_key.clone().unwrap_or_else(|| format!("record:{record_key}"));
     Ok(Offer { record_key, pin: None, name: None, birth: None, source_key })
+}
+
+impl Attaching {
+    /// Reads the register as far as it matters to the offers, and settles which classes stand for the source keys.
+    async fn settle(
+        &mut self,
+        connection: &mut PgConnection,
+        offers: &BTreeMap<&str, Offer>,
+        source_keys: BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins);
+        let pins: BTreeSet<&str> = pins.map(Pin::as_str).collect();
+        let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
+        self.register = PinRegister::new(entries);
+        self.stands_for = source_keys.into_iter().map(|key| (key, BTreeSet::new())).collect();
+        for offer in offers.values() {
+            let classes = self.stands_for.entry(offer.source_key.clone()).or_default();
+            classes.extend(accepted_anchor(offer, &self.register));
+        }
+        Ok(())
+    }
 }
 
 /// Places every record in question.

@@ -15,13 +15,28 @@ use registry_store::{Received, claim_positions};
 use service_runtime::ExitClass;
 use service_runtime::backoff::{Backoff, Policy};
 use sqlx::PgPool;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::{Notify, mpsc};
 
 /// Longest key that is indexed; longer ones are no key of any office.
 const MAX_KEY_BYTES: usize = 1_000;
+/// Transactions under way at once, each with partitions of its own: while one waits for its statements, the other computes.
+/// As between instances, keys and persons that two of them touch have one writer at a time.
+const LANES: usize = 2;
+/// Decoded batches that wait before a lane. A fetch brings long runs of one partition: with fewer, one lane would starve
+/// while the other is full.
+const WAITING: usize = 2;
 /// How often a batch that waits for the first load looks again.
 const LOADING_POLL: Duration = Duration::from_millis(100);
+
+/// A lane's part of a batch, and how far behind its partitions were when it was read.
+#[derive(Debug)]
+struct Part {
+    batch: Incoming,
+    standings: Vec<Standing>,
+}
 
 /// Positions in the registry.
 #[derive(Debug)]
@@ -46,7 +61,8 @@ impl PositionStore for RegistryPositions {
     }
 }
 
-/// Reads and applies until the drain.
+/// Reads and applies until the drain. Reading, decoding and each lane go on at the same time; when one fails, all are given
+/// up, and what was not applied is read again under a new claim.
 pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let mut topics: Vec<Arc<str>> =
         shared.source_of_topic.keys().map(|topic| topic.as_str().into()).collect();
@@ -54,32 +70,97 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let group = shared.group.clone();
     let store = Arc::new(RegistryPositions { pool: shared.pool.clone(), group: group.clone() });
     let limits = Limits {
-        max_records: shared.batch.max_records,
+        max_records: shared.batch.max_records * LANES,
         max_bytes: shared.batch.max_bytes.as_usize(),
         max_wait: shared.batch.max_wait.get(),
     };
     let mut consumer = GroupConsumer::open(&shared.kafka, &group, &topics, store, limits).await?;
+    let applied = Positions::default();
+    let (lanes, parts): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
+    let applying = parts.into_iter().map(|parts| apply_all(&shared, parts, &applied));
+    let applying = futures_util::future::try_join_all(applying);
+    let done =
+        Box::pin(async { tokio::try_join!(read_all(&shared, &mut consumer, lanes, &applied), applying) });
+    done.await?;
+    consumer.commit_hint(applied.take());
+    consumer.close().await;
+    Ok(())
+}
+
+/// Next offsets of what was applied since the last time they were shown to lag tools.
+#[derive(Debug, Default)]
+struct Positions {
+    next: Mutex<BTreeMap<TopicPartition, i64>>,
+    changed: Notify,
+}
+
+impl Positions {
+    fn add(&self, next: BTreeMap<TopicPartition, i64>) {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).extend(next);
+        self.changed.notify_one();
+    }
+
+    fn take(&self) -> BTreeMap<TopicPartition, i64> {
+        std::mem::take(&mut self.next.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Decodes batches and gives each lane its part, until the drain.
+async fn read_all(
+    shared: &Shared,
+    consumer: &mut GroupConsumer,
+    lanes: Vec<mpsc::Sender<Part>>,
+    applied: &Positions,
+) -> anyhow::Result<()> {
     let mut readers = Readers {
         sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
         control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
     };
     let ready = shared.readiness.check("log");
-    while let Some(batch) = shared.drain.unless_requested(consumer.next_batch()).await {
+    loop {
+        let batch = tokio::select! {
+            batch = shared.drain.unless_requested(consumer.next_batch()) => batch,
+            () = applied.changed.notified() => {
+                consumer.commit_hint(applied.take());
+                continue;
+            }
+        };
+        let Some(batch) = batch else { break };
         ready.set(batch.is_ok());
         let batch = batch?;
-        let standings = consumer.standings(&batch);
+        let mut standings = consumer.standings(&batch);
         shared.metrics.given_up(&consumer.given_up());
         shared.metrics.behind(&standings, shared.clock.now());
-        let Some(incoming) = readers.read(&shared, batch).await? else { break };
-        let Some(positions) = apply(&shared, &incoming).await? else { break };
+        let Some(incoming) = readers.read(shared, batch).await? else { break };
+        for (lane, batch) in lanes.iter().zip(incoming.split(LANES)) {
+            let is_own = |s: &mut Standing| {
+                batch.claims.contains_key(&(Arc::clone(&s.partition.topic), s.partition.partition))
+            };
+            let standings = standings.extract_if(.., is_own).collect();
+            // A lane that is gone has had its last word: the drain, or an error that ends this as well.
+            if !batch.messages.is_empty() && lane.send(Part { batch, standings }).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Applies the batches of a lane, one after another.
+async fn apply_all(
+    shared: &Shared,
+    mut parts: mpsc::Receiver<Part>,
+    applied: &Positions,
+) -> anyhow::Result<()> {
+    while let Some(Part { batch, standings }) = parts.recv().await {
+        let Some(positions) = apply(shared, &batch).await? else { break };
         for (partition, next) in &positions {
             shared.metrics.committed(partition, *next);
         }
         let standings: Vec<Standing> = standings.into_iter().map(Standing::applied).collect();
         shared.metrics.behind(&standings, shared.clock.now());
-        consumer.commit_hint(positions);
+        applied.add(positions);
     }
-    consumer.close().await;
     Ok(())
 }
 
@@ -87,7 +168,7 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
 async fn apply(
     shared: &Shared,
     incoming: &Incoming,
-) -> anyhow::Result<Option<std::collections::BTreeMap<TopicPartition, i64>>> {
+) -> anyhow::Result<Option<BTreeMap<TopicPartition, i64>>> {
     loop {
         let began = Instant::now();
         let Some(applied) = shared.steadily(|| shared.reconciler.apply(incoming)).await? else {

@@ -8,12 +8,12 @@ use registry_rules::{
     SourceRecord, Tie,
 };
 use registry_store::{
-    AttachedRecord, NeighbourRecord, PersonAnchor, PersonRow, StoreError, StoredCase, anchors_leading_to,
-    case_subject, close_register, decisions_naming, entries_of, load_cases, lock_persons, members_of_groups,
-    records_at_anchors,
+    AttachedRecord, PersonAnchor, PersonRow, StoreError, StoredCase, anchors_leading_to, case_subject,
+    close_register, decisions_naming, entries_of, load_cases, lock_persons, persons_at_anchors,
+    records_at_anchors, records_of_groups,
 };
 use sqlx::PgConnection;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Related persons that one relation group gives a person: a household; beyond it (a barracks, a dormitory) the first by
 /// record key.
@@ -24,8 +24,8 @@ const MAX_TIES: usize = 64;
 pub(crate) struct Own {
     /// What is stored of the person; none for a new one.
     pub(crate) row: Option<PersonRow>,
-    /// Whether any anchor leads here: an id without is merged away.
-    pub(crate) stands: bool,
+    /// Anchors that lead here: an id without any is merged away.
+    pub(crate) anchors: Vec<String>,
     /// Ids that lead here.
     pub(crate) absorbed: Vec<PersonId>,
     /// Attached records.
@@ -39,6 +39,11 @@ pub(crate) struct Own {
 }
 
 impl Own {
+    /// Whether the id is one that anchors lead to.
+    pub(crate) const fn stands(&self) -> bool {
+        !self.anchors.is_empty()
+    }
+
     /// The relation groups that tie this person to others, each with the own record.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (String, &RecordKey)> {
         self.records.iter().filter_map(|record| Some((relation_group(record)?, &record.record_key)))
@@ -71,14 +76,33 @@ pub(crate) async fn gather(
         own.entry(id).or_default().row = Some(row);
     }
     let anchors = anchors_leading_to(connection, &ids).await?;
+    fill(connection, &mut own, &anchors).await?;
+    Ok(own)
+}
+
+/// The own sides of persons that this transaction has made, by the anchors that it has made with them.
+pub(crate) async fn gather_new(
+    connection: &mut PgConnection,
+    anchors: &[PersonAnchor],
+) -> Result<BTreeMap<PersonId, Own>, StoreError> {
+    let mut own = anchors.iter().map(|anchor| (anchor.leads_to, Own::default())).collect();
+    fill(connection, &mut own, anchors).await?;
+    Ok(own)
+}
+
+async fn fill(
+    connection: &mut PgConnection,
+    own: &mut BTreeMap<PersonId, Own>,
+    anchors: &[PersonAnchor],
+) -> Result<(), StoreError> {
     let names: Vec<&str> = anchors.iter().map(|a| a.anchor.as_str()).collect();
     let records = records_at_anchors(connection, &names).await?;
-    let decided = put_records(&mut own, &anchors, &records)?;
-    put_register(connection, &mut own, &anchors).await?;
+    let decided = put_records(own, anchors, &records)?;
+    put_register(connection, own, anchors).await?;
     if !decided.is_empty() {
-        put_decisions(connection, &mut own, &decided).await?;
+        put_decisions(connection, own, &decided).await?;
     }
-    Ok(own)
+    Ok(())
 }
 
 /// Gives each person anchors and records; answers with the records that decisions name.
@@ -91,7 +115,7 @@ fn put_records(
     for anchor in anchors {
         person_of.insert(&anchor.anchor, anchor.leads_to);
         let Some(person) = own.get_mut(&anchor.leads_to) else { continue };
-        person.stands = true;
+        person.anchors.push(anchor.anchor.clone());
         if anchor.person_id != anchor.leads_to {
             person.absorbed.push(anchor.person_id);
         }
@@ -163,25 +187,48 @@ async fn put_decisions(
 /// The records around the persons, by relation group.
 #[derive(Debug, Default)]
 pub(crate) struct Around {
-    members: BTreeMap<String, Vec<NeighbourRecord>>,
+    members: BTreeMap<String, Vec<Member>>,
     facts: BTreeMap<PersonId, PersonFacts>,
 }
 
-/// Loads the members of groups; `fresh` are the facts that this transaction has made itself.
+/// A record of a group, with its person.
+#[derive(Debug)]
+struct Member {
+    record_key: String,
+    relation_to_head: Option<String>,
+    person_id: PersonId,
+}
+
+/// Loads the members of groups. Of the persons themselves nothing is read again: `fresh` are the facts that this
+/// transaction has made of them.
 pub(crate) async fn around(
     connection: &mut PgConnection,
     groups: &BTreeSet<String>,
+    own: &BTreeMap<PersonId, Own>,
     fresh: &BTreeMap<PersonId, PersonFacts>,
 ) -> Result<Around, StoreError> {
     let names: Vec<&str> = groups.iter().map(String::as_str).collect();
+    let records = records_of_groups(connection, &names).await?;
+    let mut person_of: HashMap<String, PersonId> = own
+        .iter()
+        .flat_map(|(person, own)| own.anchors.iter().map(|anchor| (anchor.clone(), *person)))
+        .collect();
+    let others: BTreeSet<&str> =
+        records.iter().map(|r| r.anchor.as_str()).filter(|anchor| !person_of.contains_key(*anchor)).collect();
     let mut found = Around { members: BTreeMap::new(), facts: fresh.clone() };
-    for member in members_of_groups(connection, &names).await? {
-        if let (Some(text), false) = (&member.facts, found.facts.contains_key(&member.person_id)) {
+    for other in persons_at_anchors(connection, &others.into_iter().collect::<Vec<_>>()).await? {
+        if let (Some(text), false) = (&other.facts, found.facts.contains_key(&other.person_id)) {
             let facts =
                 serde_json::from_str(text).map_err(|_| StoreError::Unreadable("facts of a person"))?;
-            found.facts.insert(member.person_id, facts);
+            found.facts.insert(other.person_id, facts);
         }
-        found.members.entry(member.relation_group.clone()).or_default().push(member);
+        person_of.insert(other.anchor, other.person_id);
+    }
+    for record in records {
+        let Some(person_id) = person_of.get(&record.anchor).copied() else { continue };
+        let member =
+            Member { record_key: record.record_key, relation_to_head: record.relation_to_head, person_id };
+        found.members.entry(record.relation_group).or_default().push(member);
     }
     Ok(found)
 }

@@ -62,3 +62,61 @@ pub struct Incoming {
     /// Owner's epoch of each partition that occurs.
     pub claims: BTreeMap<(Arc<str>, i32), i64>,
 }
+
+impl Incoming {
+    /// Shares a batch out over so many lanes: each partition always goes to the same one, in its order.
+    pub(crate) fn split(self, lanes: usize) -> Vec<Self> {
+        let mut parts = vec![Self::default(); lanes];
+        for (partition, epoch) in self.claims {
+            if let Some(part) = parts.get_mut(lane(&partition.0, partition.1, lanes)) {
+                part.claims.insert(partition, epoch);
+            }
+        }
+        for message in self.messages {
+            if let Some(part) = parts.get_mut(lane(&message.topic, message.partition, lanes)) {
+                part.messages.push(message);
+            }
+        }
+        parts
+    }
+}
+
+/// The lane of a partition: neighbours of one topic, and topics of one name's length, do not gather in one.
+fn lane(topic: &str, partition: i32, lanes: usize) -> usize {
+    let topic: usize = topic.bytes().map(usize::from).sum();
+    (topic + usize::try_from(partition).unwrap_or_default()) % lanes.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_partition_goes_to_one_lane_with_its_claim_and_in_its_order() {
+        let mut batch = Incoming::default();
+        for n in 0..40_usize {
+            let topic: Arc<str> = ["a", "b"][n % 2].into();
+            let (partition, offset) = (i32::try_from(n % 5).unwrap(), i64::try_from(n).unwrap());
+            batch.claims.insert((Arc::clone(&topic), partition), 7);
+            batch.messages.push(IncomingMessage {
+                topic,
+                source: "".into(),
+                partition,
+                offset,
+                received_at: DateTime::default(),
+                body: Body::Unreadable { reason: String::new(), key: None, payload: None },
+            });
+        }
+        let parts = batch.clone().split(2);
+        assert_eq!(parts.iter().map(|p| p.messages.len()).sum::<usize>(), 40);
+        assert!(parts.iter().all(|p| !p.messages.is_empty()));
+        for part in &parts {
+            let seen: std::collections::BTreeSet<_> =
+                part.messages.iter().map(|m| (Arc::clone(&m.topic), m.partition)).collect();
+            assert!(seen.iter().eq(part.claims.keys()));
+            assert!(part.messages.iter().map(|m| m.offset).is_sorted());
+        }
+        let [one, other] = parts.as_slice() else { panic!("two lanes") };
+        assert!(one.claims.keys().all(|partition| !other.claims.contains_key(partition)));
+    }
+}

@@ -1,16 +1,18 @@
-//! The first load's slices: first everybody's id and facts, then everybody's golden record. Any instance takes any slice.
+//! The first load's slices: first every record's person, then everybody's id and facts, then everybody's golden record.
+//! Any instance takes any slice.
 
 use crate::apply::Summary;
+use crate::attach::attach_slice;
 use crate::attaching::pin_of;
 use crate::commit::write_merged;
-use crate::gather::gather;
+use crate::gather::gather_new;
 use crate::identify::{pin_anchor, put_links};
 use crate::merge::{MergeRequest, facts_of, facts_text, merge};
 use crate::reconciler::{Now, Reconciler};
 use registry_rules::{Lifecycle, LinkEvent, LinkKind, PersonId, Pin, PinRegister};
 use registry_store::{
-    LoadStage, PersonWrite, StoreError, anchors_in_slice, close_register, finish_slice, insert_anchors,
-    pass_slice_on, persons_in_slice, put_persons, take_slice,
+    LoadStage, PersonAnchor, PersonWrite, StoreError, anchors_in_slice, close_register, finish_slice,
+    insert_anchors, pass_slice_on, persons_in_slice, put_persons, reattach, records_in_slice, take_slice,
 };
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -25,6 +27,13 @@ impl Reconciler {
         };
         match now.stage {
             LoadStage::Keep | LoadStage::Live => return Ok(false),
+            LoadStage::Attach => {
+                let records = records_in_slice(&mut transaction, &slice).await?;
+                let elsewhere = attach_slice(&mut transaction, records).await?;
+                reattach(&mut transaction, &elsewhere).await?;
+                summary.note_attached(elsewhere.iter().map(|(_, attached)| attached));
+                finish_slice(&mut transaction, now.stage, &slice).await?;
+            }
             LoadStage::Facts => {
                 let anchors = anchors_in_slice(&mut transaction, &slice).await?;
                 self.first_facts(&mut transaction, &now, anchors).await?;
@@ -37,7 +46,7 @@ impl Reconciler {
                 let ground = self.ground(&now);
                 let merged = merge(&mut transaction, &ground, &request).await?;
                 write_merged(&mut transaction, &ground, &merged).await?;
-                finish_slice(&mut transaction, &slice).await?;
+                finish_slice(&mut transaction, now.stage, &slice).await?;
                 summary.note(&merged);
             }
         }
@@ -57,28 +66,26 @@ impl Reconciler {
         let register = PinRegister::new(close_register(connection, &numbers).await?);
         let mut first = Vec::with_capacity(anchors.len());
         for anchor in anchors {
-            let id = PersonId::new_v4();
+            let leads_to = PersonId::new_v4();
             for pin in pin_of(&anchor).map(|pin| register.class(&pin)).unwrap_or_default() {
                 let name = pin_anchor(&pin);
                 if name != anchor {
-                    first.push((name, PersonId::new_v4(), id));
+                    first.push(PersonAnchor { anchor: name, person_id: PersonId::new_v4(), leads_to });
                 }
             }
-            first.push((anchor, id, id));
+            first.push(PersonAnchor { anchor, person_id: leads_to, leads_to });
         }
-        let rows: Vec<_> =
-            first.iter().map(|(anchor, own, leads_to)| (anchor.as_str(), *own, *leads_to)).collect();
+        let rows: Vec<_> = first.iter().map(|a| (a.anchor.as_str(), a.person_id, a.leads_to)).collect();
         insert_anchors(connection, &rows).await?;
-        let persons: BTreeSet<PersonId> = first.iter().map(|(_, _, leads_to)| *leads_to).collect();
+        let own = gather_new(connection, &first).await?;
         let events: Vec<(LinkEvent, i64)> = first
             .into_iter()
-            .map(|(anchor, own_person_id, person_id)| {
+            .map(|PersonAnchor { anchor, person_id: own_person_id, leads_to: person_id }| {
                 (LinkEvent { anchor, own_person_id, person_id, event: LinkKind::FirstSeen }, 1)
             })
             .collect();
         put_links(connection, &events, &self.settings.topics).await?;
-        let own = gather(connection, &persons).await?;
-        let mut writes = Vec::with_capacity(persons.len());
+        let mut writes = Vec::with_capacity(own.len());
         for (person_id, facts) in facts_of(&own, &self.ground(now)) {
             writes.push(PersonWrite {
                 person_id,

@@ -74,7 +74,7 @@ pub(crate) async fn merge(
         .collect();
     let news: BTreeSet<String> = own
         .iter()
-        .filter(|(person, own)| own.stands && has_news(own, facts.get(*person)))
+        .filter(|(person, own)| own.stands() && has_news(own, facts.get(*person)))
         .flat_map(|(_, own)| own.groups().map(|(group, _)| group))
         .collect();
     // Whoever comes to one of these groups meanwhile waits, and then reads the new facts.
@@ -82,7 +82,7 @@ pub(crate) async fn merge(
     let mut groups: BTreeSet<String> =
         own.values().flat_map(|o| o.groups().map(|(group, _)| group)).collect();
     groups.extend(request.groups.iter().cloned());
-    let around = around(connection, &groups, &facts).await?;
+    let around = around(connection, &groups, &own, &facts).await?;
     let concerned = news.iter().chain(&request.groups);
     let concerned = concerned.flat_map(|group| around.persons(group));
     merged.neighbours = concerned.filter(|person| !own.contains_key(person)).collect();
@@ -121,7 +121,7 @@ fn input<'a>(person: PersonId, own: &'a Own, ground: &Ground<'a>) -> MergeInput<
 
 fn prepare(own: &BTreeMap<PersonId, Own>, ground: &Ground<'_>) -> BTreeMap<PersonId, Prepared> {
     own.iter()
-        .filter(|(_, own)| own.stands)
+        .filter(|(_, own)| own.stands())
         .map(|(person, own)| (*person, Prepared::of(&input(*person, own, ground))))
         .collect()
 }
@@ -132,7 +132,7 @@ pub(crate) fn facts_of(
     ground: &Ground<'_>,
 ) -> BTreeMap<PersonId, PersonFacts> {
     own.iter()
-        .filter(|(_, own)| own.stands)
+        .filter(|(_, own)| own.stands())
         .map(|(person, own)| (*person, registry_rules::facts(&input(*person, own, ground))))
         .collect()
 }

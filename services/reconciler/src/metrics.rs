@@ -23,7 +23,7 @@ pub(crate) struct ReconcilerMetrics {
     fenced: Counter,
     lag: ConsumerLag,
     live: Gauge,
-    merged: Gauge,
+    absorbed: Gauge,
     opened: Counters<2>,
     reopened: Counters<1>,
     resolved: Counters<3>,
@@ -48,7 +48,7 @@ impl ReconcilerMetrics {
             fenced: metrics.counter(&catalogue::FENCED_WRITES),
             lag: ConsumerLag::new(metrics, group),
             live: persons.with(["live"]),
-            merged: persons.with(["merged"]),
+            absorbed: persons.with(["merged"]),
             opened: metrics
                 .counters(&catalogue::CONFLICTS_OPENED, LabelSets::all([kinds(), fixed(&["registry"])])),
             reopened: metrics.counters(&catalogue::CONFLICTS_REOPENED, LabelSets::all([kinds()])),
@@ -71,10 +71,7 @@ impl ReconcilerMetrics {
             }
         }
         self.fenced.add(summary.fenced.len() as u64);
-        for (code, name) in RULES {
-            self.matches.with([name, "attached"]).add(summary.attached.get(&code).copied().unwrap_or(0));
-        }
-        self.cases(summary);
+        self.merged(summary);
     }
 
     /// Shows how far this instance is behind in these partitions.
@@ -97,8 +94,11 @@ impl ReconcilerMetrics {
         }
     }
 
-    /// Counts what happened to cases.
-    pub(crate) fn cases(&self, summary: &Summary) {
+    /// Counts what happened to records and cases by other ways than a batch.
+    pub(crate) fn merged(&self, summary: &Summary) {
+        for (code, name) in RULES {
+            self.matches.with([name, "attached"]).add(summary.attached.get(&code).copied().unwrap_or(0));
+        }
         for ((event, kind), count) in &summary.cases {
             match *event {
                 "opened" => self.opened.with([kind.as_str(), "registry"]).add(*count),
@@ -115,6 +115,6 @@ impl ReconcilerMetrics {
 
     pub(crate) fn persons(&self, live: i64, merged: i64) {
         self.live.set_count(live.unsigned_abs());
-        self.merged.set_count(merged.unsigned_abs());
+        self.absorbed.set_count(merged.unsigned_abs());
     }
 }

@@ -21,6 +21,9 @@ use tokio::sync::Notify;
 const LOOK: Duration = Duration::from_millis(500);
 /// The same while the first load's slices are under way.
 const LOAD_LOOK: Duration = Duration::from_millis(50);
+/// Those who work off what waits, and whether each stays after the first load. Its slices touch nobody else's, so two take
+/// them: one computes while the other's statements run. Later they would stand in each other's way.
+const WORKERS: [(&str, bool); 2] = [("due", true), ("load", false)];
 /// How often persons are counted for the metrics.
 const COUNT: Duration = Duration::from_secs(15);
 
@@ -98,8 +101,10 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let policy = Policy::DEPENDENCY;
     let part = shared.clone();
     runtime.tasks.spawn_restarting("consume", policy, move || consume::consume(part.clone()));
-    let part = shared.clone();
-    runtime.tasks.spawn_restarting("due", policy, move || work_off(part.clone()));
+    for (name, stays) in WORKERS {
+        let part = shared.clone();
+        runtime.tasks.spawn_restarting(name, policy, move || work_off(part.clone(), stays));
+    }
     let part = shared.clone();
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
     runtime.tasks.spawn_restarting("count", policy, move || count(shared.clone()));
@@ -184,21 +189,24 @@ async fn open(
     }))
 }
 
-/// Works off what waits in the registry, until the drain: the first load, sweeps, whoever is due.
-async fn work_off(shared: Shared) -> anyhow::Result<()> {
+/// Works off what waits in the registry: the first load, sweeps, whoever is due. Until the drain, or to the first load's end.
+async fn work_off(shared: Shared, stays: bool) -> anyhow::Result<()> {
     let mut before = LoadStage::Keep;
     loop {
         let Some(stage) = shared.steadily(|| shared.reconciler.advance()).await? else { return Ok(()) };
         if stage != before {
             tracing::info!(stage = stage.as_str(), "the first load goes on");
-            shared.loaded.notify_one();
+            shared.loaded.notify_waiters();
             before = stage;
+        }
+        if stage == LoadStage::Live && !stays {
+            return Ok(());
         }
         let Some(worked) = step(&shared, stage).await? else { return Ok(()) };
         if worked {
             continue;
         }
-        let pause = if matches!(stage, LoadStage::Facts | LoadStage::Merge) { LOAD_LOOK } else { LOOK };
+        let pause = if stage.takes_records() { LOOK } else { LOAD_LOOK };
         let waiting = tokio::time::timeout(pause, shared.wake.notified());
         if shared.drain.unless_requested(waiting).await.is_none() {
             return Ok(());
@@ -215,7 +223,9 @@ async fn step(shared: &Shared, stage: LoadStage) -> anyhow::Result<Option<bool>>
         .steadily(|| async {
             let mut summary = Summary::default();
             let worked = match stage {
-                LoadStage::Facts | LoadStage::Merge => shared.reconciler.load_slice(&mut summary).await?,
+                LoadStage::Attach | LoadStage::Facts | LoadStage::Merge => {
+                    shared.reconciler.load_slice(&mut summary).await?
+                }
                 LoadStage::Keep => shared.reconciler.sweep(shared.clock.now(), &mut summary).await?,
                 LoadStage::Live => {
                     shared.reconciler.merge_due(&mut summary).await? > 0
@@ -226,7 +236,7 @@ async fn step(shared: &Shared, stage: LoadStage) -> anyhow::Result<Option<bool>>
         })
         .await?;
     Ok(outcome.map(|(worked, summary)| {
-        shared.metrics.cases(&summary);
+        shared.metrics.merged(&summary);
         worked
     }))
 }

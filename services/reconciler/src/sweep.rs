@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use event_log::{Message as _, SourceMessage};
 use registry_rules::{RecordKey, SourceRecord, Standing, Version};
 use registry_store::{
-    LoadStage, MissingRecord, Received, StoreError, Sweep, finish_sweep, missing_records, take_sweep,
-    wait_for_operator,
+    MissingRecord, Received, StoreError, Sweep, finish_sweep, missing_records, take_sweep, wait_for_operator,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +25,7 @@ impl Reconciler {
     pub async fn sweep(&self, received_at: DateTime<Utc>, summary: &mut Summary) -> Result<bool, StoreError> {
         let mut transaction = self.pool.begin().await?;
         let now = self.now(&mut transaction).await?;
-        if matches!(now.stage, LoadStage::Facts | LoadStage::Merge) {
+        if !now.stage.takes_records() {
             return Ok(false);
         }
         let Some(sweep) = take_sweep(&mut transaction).await? else { return Ok(false) };

@@ -97,13 +97,24 @@ pub struct Sibling {
 }
 
 #[derive(sqlx::FromRow)]
-struct SiblingColumns {
+pub(crate) struct SiblingColumns {
     record_key: String,
     source_key: Option<String>,
     anchor: Option<String>,
     attach_rule: i16,
     contradicted: bool,
     payload: Option<Vec<u8>>,
+}
+
+impl From<SiblingColumns> for Sibling {
+    fn from(row: SiblingColumns) -> Self {
+        Self {
+            record_key: row.record_key,
+            source_key: row.source_key,
+            attached: Attached { anchor: row.anchor, rule: row.attach_rule, contradicted: row.contradicted },
+            payload: row.payload,
+        }
+    }
 }
 
 /// The attached records that offer one of the source keys, and those named by their own key.
@@ -127,13 +138,7 @@ pub async fn offering(
     .bind(record_keys)
     .fetch_all(connection)
     .await?;
-    let siblings = rows.into_iter().map(|row| Sibling {
-        record_key: row.record_key,
-        source_key: row.source_key,
-        attached: Attached { anchor: row.anchor, rule: row.attach_rule, contradicted: row.contradicted },
-        payload: row.payload,
-    });
-    Ok(siblings.collect())
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// The records that carry one of the numbers, each with its source key, where another record may have that too.

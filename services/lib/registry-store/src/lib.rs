@@ -53,11 +53,12 @@ pub use latest::{
 };
 pub use load::{
     LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
-    pass_slice_on, persons_in_slice, record_counts, source_ended, take_slice, waive_source,
+    pass_slice_on, persons_in_slice, record_counts, records_in_slice, source_ended, take_slice, waive_source,
 };
 pub use locks::lock_keys;
 pub use merging::{
-    AttachedRecord, NeighbourRecord, PersonAnchor, anchors_leading_to, members_of_groups, records_at_anchors,
+    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
+    records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use persons::{PersonRow, PersonWrite, lock_persons, put_persons};

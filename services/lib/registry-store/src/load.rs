@@ -1,10 +1,12 @@
 //! The first load: nobody is told half a person.
 //!
-//! `keep`: records are only kept and attached, until the snapshot of every configured source is read. `facts`: each
-//! anchor gets its person and the person's facts. `merge`: each person is merged once, with everybody's facts there.
-//! `live`: from here on every transaction merges whom it touches.
+//! `keep`: records are only kept, each attached to what it names itself, until the snapshot of every configured source is
+//! read. `attach`: now that the PIN register and all records of every source key are there, each record goes where it
+//! belongs. `facts`: each anchor gets its person and the person's facts. `merge`: each person is merged once, with
+//! everybody's facts there. `live`: from here on every transaction merges whom it touches.
 
 use crate::StoreError;
+use crate::latest::{Sibling, SiblingColumns};
 use registry_rules::PersonId;
 use sqlx::{PgConnection, PgPool};
 
@@ -12,12 +14,16 @@ use sqlx::{PgConnection, PgPool};
 const SLICE_ANCHORS: i64 = 1_000;
 /// Sorts after every anchor: they begin with `act:`, `person:`, `pin:` or `record:`.
 const AFTER_ALL: &str = "z";
+/// Begins the anchor of a record that shares its source key with no other.
+const ALONE: &str = "record:";
 
 /// Where the first load stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LoadStage {
-    /// Records are kept and attached.
+    /// Records are kept.
     Keep,
+    /// Records are attached.
+    Attach,
     /// Persons get ids and facts.
     Facts,
     /// Persons are merged.
@@ -31,14 +37,20 @@ impl LoadStage {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
+            Self::Attach => "attach",
             Self::Facts => "facts",
             Self::Merge => "merge",
             Self::Live => "live",
         }
     }
 
+    /// Whether messages are applied: while the slices are worked off, they wait.
+    pub const fn takes_records(self) -> bool {
+        matches!(self, Self::Keep | Self::Live)
+    }
+
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
-        [Self::Keep, Self::Facts, Self::Merge, Self::Live]
+        [Self::Keep, Self::Attach, Self::Facts, Self::Merge, Self::Live]
             .into_iter()
             .find(|stage| stage.as_str() == text)
             .ok_or(StoreError::Unreadable("stage of the first load"))
@@ -76,30 +88,52 @@ pub async fn waive_source(connection: &mut PgConnection, source: &str) -> Result
 }
 
 /// Goes on to the next stage when the present one is complete; answers with the stage that holds now. Waits for the
-/// transactions that rely on the present stage, so it must be a transaction of its own.
+/// transactions that rely on the present stage, so it must be a transaction of its own. As long as there is nothing to go
+/// on to it waits for nobody: those who work on slices ask after each of them.
 pub async fn advance_stage(connection: &mut PgConnection) -> Result<LoadStage, StoreError> {
     let stage: String =
         sqlx::query_scalar("select stage from load_state").fetch_one(&mut *connection).await?;
-    if stage == LoadStage::Live.as_str() {
-        return Ok(LoadStage::Live);
+    let stage = LoadStage::parse(&stage)?;
+    if !is_complete(connection, stage).await? {
+        return Ok(stage);
     }
     let stage: String =
         sqlx::query_scalar("select stage from load_state for update").fetch_one(&mut *connection).await?;
     let stage = LoadStage::parse(&stage)?;
+    if !is_complete(connection, stage).await? {
+        return Ok(stage);
+    }
     let next = match stage {
-        LoadStage::Keep if sources_ended(connection).await? => {
-            cut_slices(connection).await?;
+        LoadStage::Keep => {
+            cut_into_source_keys(connection).await?;
+            LoadStage::Attach
+        }
+        LoadStage::Attach => {
+            cut_into_anchors(connection).await?;
             LoadStage::Facts
         }
-        LoadStage::Facts if slices_left(connection, stage).await? == 0 => LoadStage::Merge,
-        LoadStage::Merge if slices_left(connection, stage).await? == 0 => LoadStage::Live,
-        LoadStage::Keep | LoadStage::Facts | LoadStage::Merge | LoadStage::Live => return Ok(stage),
+        LoadStage::Facts => LoadStage::Merge,
+        LoadStage::Merge | LoadStage::Live => LoadStage::Live,
     };
     sqlx::query("update load_state set stage = $1, changed_at = now()")
         .bind(next.as_str())
         .execute(connection)
         .await?;
     Ok(next)
+}
+
+async fn is_complete(connection: &mut PgConnection, stage: LoadStage) -> Result<bool, StoreError> {
+    match stage {
+        LoadStage::Keep => sources_ended(connection).await,
+        LoadStage::Attach | LoadStage::Facts | LoadStage::Merge => {
+            let left: bool = sqlx::query_scalar("select exists (select from load_slice where stage = $1)")
+                .bind(stage.as_str())
+                .fetch_one(connection)
+                .await?;
+            Ok(!left)
+        }
+        LoadStage::Live => Ok(false),
+    }
 }
 
 async fn sources_ended(connection: &mut PgConnection) -> Result<bool, StoreError> {
@@ -111,15 +145,30 @@ async fn sources_ended(connection: &mut PgConnection) -> Result<bool, StoreError
     Ok(all > 0 && all == ended)
 }
 
-async fn slices_left(connection: &mut PgConnection, stage: LoadStage) -> Result<i64, StoreError> {
-    let left = sqlx::query_scalar("select count(*) from load_slice where stage = $1")
-        .bind(stage.as_str())
-        .fetch_one(connection)
-        .await?;
-    Ok(left)
+/// Records that may share a source key with others, by ranges of source keys; then those that share none and carry a
+/// number, by ranges of their own keys. All others stand where they put themselves.
+async fn cut_into_source_keys(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into load_slice (stage, from_anchor, until_anchor)
+         select 'attach', source_key, coalesce(lead(source_key) over (order by source_key), $3) from (
+           select source_key, row_number() over (order by source_key) as n from (
+             select distinct source_key from record_latest where source_key is not null) d) s
+         where n % $1 = 1
+         union all
+         select 'attach', $3 || record_key, coalesce($3 || lead(record_key) over (order by record_key), $2) from (
+           select record_key, row_number() over (order by record_key) as n from record_latest
+           where source_key is null and pin is not null) s
+         where n % $1 = 1",
+    )
+    .bind(SLICE_ANCHORS)
+    .bind(AFTER_ALL)
+    .bind(ALONE)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
-async fn cut_slices(connection: &mut PgConnection) -> Result<(), StoreError> {
+async fn cut_into_anchors(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query(
         "insert into load_slice (stage, from_anchor, until_anchor)
          select 'facts', anchor, coalesce(lead(anchor) over (order by anchor), $2) from (
@@ -166,13 +215,48 @@ pub async fn pass_slice_on(connection: &mut PgConnection, slice: &LoadSlice) -> 
     Ok(())
 }
 
-/// A slice's persons are merged.
-pub async fn finish_slice(connection: &mut PgConnection, slice: &LoadSlice) -> Result<(), StoreError> {
-    sqlx::query("delete from load_slice where stage = 'merge' and from_anchor = $1")
+/// Nothing is left to do in a slice.
+pub async fn finish_slice(
+    connection: &mut PgConnection,
+    stage: LoadStage,
+    slice: &LoadSlice,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from load_slice where stage = $1 and from_anchor = $2")
+        .bind(stage.as_str())
         .bind(&slice.from_anchor)
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// The attached records of a slice of source keys; those that share theirs with none only where they carry a number.
+pub async fn records_in_slice(
+    connection: &mut PgConnection,
+    slice: &LoadSlice,
+) -> Result<Vec<Sibling>, StoreError> {
+    const SHARED: &str =
+        "select r.record_key, r.source_key, r.anchor, r.attach_rule, r.contradicted, v.payload
+         from (select * from record_latest where source_key >= $1 and source_key < $2 offset 0) r
+         left join lateral (
+           select v.payload from record_version v where r.pin is not null and v.record_key = r.record_key
+             and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v on true
+         where r.anchor is not null";
+    const SINGLE: &str =
+        "select r.record_key, r.source_key, r.anchor, r.attach_rule, r.contradicted, v.payload
+         from (select * from record_latest where record_key >= $1 and record_key < $2 and source_key is null
+           and pin is not null and anchor is not null offset 0) r
+         cross join lateral (
+           select v.payload from record_version v where v.record_key = r.record_key
+             and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v";
+    let from = slice.from_anchor.strip_prefix(ALONE);
+    let until = slice.until_anchor.strip_prefix(ALONE).unwrap_or(&slice.until_anchor);
+    let rows: Vec<SiblingColumns> = match from {
+        None => sqlx::query_as(SHARED).bind(&slice.from_anchor).bind(&slice.until_anchor),
+        Some(from) => sqlx::query_as(SINGLE).bind(from).bind(until),
+    }
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// The anchors of a slice that records are attached to.

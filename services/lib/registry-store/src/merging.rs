@@ -74,42 +74,75 @@ pub async fn records_at_anchors(
 
 /// A record that shares a relation group with somebody's.
 #[derive(Clone, sqlx::FromRow)]
-pub struct NeighbourRecord {
+pub struct GroupRecord {
     /// The record.
     pub record_key: String,
     /// The group.
     pub relation_group: String,
     /// What it says of its person's relation to the head of household.
     pub relation_to_head: Option<String>,
-    /// Its person.
+    /// Where it is attached.
+    pub anchor: String,
+}
+
+impl std::fmt::Debug for GroupRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "GroupRecord({}, ***)", self.record_key)
+    }
+}
+
+/// The attached records of relation groups, by record key.
+pub async fn records_of_groups(
+    connection: &mut PgConnection,
+    groups: &[&str],
+) -> Result<Vec<GroupRecord>, StoreError> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as(
+        "select r.record_key, r.relation_group, r.relation_to_head, r.anchor
+         from unnest($1::text[]) as t (wanted)
+         cross join lateral (select * from record_latest where relation_group = wanted offset 0) r
+         where r.anchor is not null order by r.record_key",
+    )
+    .bind(groups)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+/// A person as others see it, by an anchor.
+#[derive(Clone, sqlx::FromRow)]
+pub struct AnchoredPerson {
+    /// The anchor.
+    pub anchor: String,
+    /// The person that it leads to.
     pub person_id: PersonId,
     /// That person's facts (JSON); none before the first merge.
     pub facts: Option<String>,
 }
 
-impl std::fmt::Debug for NeighbourRecord {
+impl std::fmt::Debug for AnchoredPerson {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "NeighbourRecord({}, ***)", self.record_key)
+        write!(f, "AnchoredPerson({}, ***)", self.person_id)
     }
 }
 
-/// The records of relation groups with the facts of their persons, by record key.
-pub async fn members_of_groups(
+/// The persons that anchors lead to, with their facts.
+pub async fn persons_at_anchors(
     connection: &mut PgConnection,
-    groups: &[&str],
-) -> Result<Vec<NeighbourRecord>, StoreError> {
-    if groups.is_empty() {
+    anchors: &[&str],
+) -> Result<Vec<AnchoredPerson>, StoreError> {
+    if anchors.is_empty() {
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
-        "select r.record_key, r.relation_group, r.relation_to_head, a.leads_to as person_id, p.facts
+        "select a.anchor, a.leads_to as person_id, p.facts
          from unnest($1::text[]) as t (wanted)
-         cross join lateral (select * from record_latest where relation_group = wanted offset 0) r
-         cross join lateral (select a.leads_to from anchor a where a.anchor = r.anchor limit 1) a
-         left join lateral (select p.facts from person p where p.person_id = a.leads_to limit 1) p on true
-         order by r.record_key",
+         cross join lateral (select anchor, leads_to from anchor where anchor = wanted limit 1) a
+         left join lateral (select p.facts from person p where p.person_id = a.leads_to limit 1) p on true",
     )
-    .bind(groups)
+    .bind(anchors)
     .fetch_all(connection)
     .await?;
     Ok(rows)
