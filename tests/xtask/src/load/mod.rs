@@ -39,6 +39,12 @@ pub(crate) struct Options {
     /// Citizens who are there before (end-to-end, merge)
     #[arg(long, default_value_t = 20_000)]
     people: usize,
+    /// Changes of life merged as a backlog (merge)
+    #[arg(long, default_value_t = 10_000)]
+    changes: u64,
+    /// A script that prints an independent floor; by default the one beside the working tree, if there is one (merge)
+    #[arg(long, value_name = "FILE")]
+    floor: Option<PathBuf>,
     /// The same seed gives the same citizens and the same changes
     #[arg(long, default_value_t = 1)]
     seed: u64,
