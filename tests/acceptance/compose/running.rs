@@ -82,7 +82,7 @@ fn set_up(trial: &Trial, servers: &Servers) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who may do what with which table and column, beside the owner and the hand that `cargo xtask life` writes with.
+/// Who may do what with which table and column, beside the owner and the agency, with whose rights the demo writes.
 async fn rights(cluster: &PostgresCluster, database: &str) -> anyhow::Result<Vec<String>> {
     let pool = PgPool::connect_with(cluster.administrator_options(database)).await?;
     let question = "
