@@ -98,9 +98,10 @@ impl Deployment {
     /// Ends some of the running services, in the order in which they are listed.
     pub async fn stop_those(&mut self, which: impl Fn(&Instance) -> bool) -> anyhow::Result<()> {
         let mut first = Ok(());
-        let (ending, staying) = self.services.drain(..).partition(|service| which(&service.instance));
+        let (ending, staying): (Vec<Service>, Vec<Service>) =
+            self.services.drain(..).partition(|service| which(&service.instance));
         self.services = staying;
-        for service in Vec::<Service>::into_iter(ending) {
+        for service in ending {
             first = first.and(service.process.stop().await);
         }
         first
