@@ -34,9 +34,9 @@ fn every_name_in_the_file_is_there() {
         for (other, dependency) in &service.depends_on {
             let other = file.services.get(other).unwrap_or_else(|| panic!("{name} depends on {other}"));
             match dependency.condition {
-                Condition::ServiceHealthy => assert!(other.healthcheck.is_some(), "{name}"),
-                Condition::ServiceCompletedSuccessfully => assert_eq!(other.restart, None, "{name}"),
-                Condition::ServiceStarted => {}
+                Condition::Healthy => assert!(other.healthcheck.is_some(), "{name}"),
+                Condition::CompletedSuccessfully => assert_eq!(other.restart, None, "{name}"),
+                Condition::Started => {}
             }
         }
         if let Some(build) = &service.build {
@@ -73,7 +73,7 @@ fn what_is_open_and_what_is_allowed_is_the_least() {
         for port in &service.ports {
             assert!(port.starts_with("127.0.0.1:"), "{name} is open to the network at {port}");
         }
-        let outside = service.networks.iter().any(|network| !file.networks.get(network).unwrap().internal);
+        let outside = service.networks.iter().any(|network| !file.networks[network].internal);
         assert!(service.ports.is_empty() || outside, "{name}: nobody reaches a port of an internal network");
     }
     for process in file.processes() {
@@ -110,7 +110,7 @@ fn versions_are_pinned_and_the_ones_that_are_tested() {
         assert!(tag == "local" || tag.chars().any(|c| c.is_ascii_digit()), "{image} is not pinned");
     }
     let tag = |name: &str| {
-        let image = file.services.get(name).unwrap().image.as_deref().unwrap();
+        let image = file.services[name].image.as_deref().unwrap();
         image.rsplit_once(':').unwrap().1.to_owned()
     };
     let version = |pom: &str| between(&read(pom), "<version>", "</version>").to_owned();
@@ -175,7 +175,7 @@ fn the_one_shot_steps_are_in_their_image() {
     let file = Project::load();
     let lines = dockerfile();
     for name in ["secrets", "setup"] {
-        let [script] = file.services.get(name).unwrap().command.as_slice() else { panic!("{name}") };
+        let [script] = file.services[name].command.as_slice() else { panic!("{name}") };
         let (folder, script) = script.rsplit_once('/').unwrap();
         let there =
             lines.iter().filter(|line| line.stage == "setup").filter_map(model::Instruction::copy).any(
@@ -192,7 +192,7 @@ fn the_one_shot_steps_are_in_their_image() {
 #[tokio::test]
 async fn kafka_has_the_settings_of_the_local_one() -> anyhow::Result<()> {
     let file = Project::load();
-    let kafka = file.services.get("kafka").unwrap();
+    let kafka = &file.services["kafka"];
     let shipped = "./deploy/local/kafka/server.properties";
     assert!(kafka.mounts().any(|mount| mount == (shipped, "/mnt/shared/config/server.properties")));
     let folder = tempfile::tempdir()?;
@@ -238,7 +238,7 @@ async fn kafka_has_the_settings_of_the_local_one() -> anyhow::Result<()> {
 #[test]
 fn the_schema_registry_and_the_databases_are_set_as_the_local_ones() {
     let file = Project::load();
-    let registry = file.services.get("schema-registry").unwrap();
+    let registry = &file.services["schema-registry"];
     let starter = read("tests/support/stack/apicurio.rs");
     let store = registry.variable("REGISTRY_DATASOURCE_URL");
     assert_eq!(registry.variable("QUARKUS_DATASOURCE_JDBC_URL"), store);
@@ -253,7 +253,7 @@ fn the_schema_registry_and_the_databases_are_set_as_the_local_ones() {
     let server = read("tests/support/stack/postgres_server.rs");
     assert!(server.contains("include_str!(\"../../../deploy/local/postgres/postgresql.conf\")"));
     for name in ["agencies", "registry", "sectors"] {
-        let service = file.services.get(name).unwrap();
+        let service = &file.services[name];
         let mut mounts = service.mounts();
         let (_, config) =
             mounts.find(|(source, _)| *source == "./deploy/local/postgres/postgresql.conf").expect(name);
@@ -297,7 +297,7 @@ fn each_configuration_is_used_once_and_names_what_its_service_reaches() {
         used.insert(process.config.rsplit_once('/').unwrap().1.to_owned());
         let networks: BTreeSet<&String> = process.entry.networks.iter().collect();
         for (host, port) in hosts(&file, &process) {
-            let other = file.services.get(&host).unwrap();
+            let other = &file.services[&host];
             assert!(
                 other.networks.iter().any(|n| networks.contains(n)),
                 "{} cannot reach {host}",
@@ -347,6 +347,6 @@ fn the_console_is_reached_over_tls_only() {
     assert!(pages.contains(&format!("\n{url} {{")), "{pages}");
     assert!(pages.contains(&format!("reverse_proxy steward-console:{}\n", listen.port())), "{pages}");
     let port = url.rsplit_once(':').unwrap().1;
-    assert_eq!(file.services.get("pages").unwrap().ports, [format!("127.0.0.1:{port}:{port}")]);
-    assert!(file.services.get("steward-console").unwrap().ports.is_empty());
+    assert_eq!(file.services["pages"].ports, [format!("127.0.0.1:{port}:{port}")]);
+    assert!(file.services["steward-console"].ports.is_empty());
 }

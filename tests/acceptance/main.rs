@@ -1,4 +1,12 @@
 //! The one program of all tests against the real parts. They share one stack, started by the first test that asks.
+#![cfg_attr(
+    test,
+    expect(
+        clippy::panic_in_result_fn,
+        clippy::unwrap_in_result,
+        reason = "a test gives on the errors of its tools and panics where what it shows does not hold"
+    )
+)]
 
 #[cfg(test)]
 mod cli;

@@ -35,7 +35,7 @@ impl Servers {
     }
 
     fn server(&self, name: &str) -> &Arc<PostgresCluster> {
-        self.0.get(name).unwrap()
+        &self.0[name]
     }
 
     async fn pool(&self, server: &str, database: &str) -> anyhow::Result<PgPool> {

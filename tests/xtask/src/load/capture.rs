@@ -19,7 +19,7 @@ const ROWS_PER_TRANSACTION: u64 = 1_000;
 /// How often the adapter is asked how far it is.
 const LOOK: Duration = Duration::from_millis(50);
 /// Nothing for that long: it stands still.
-const STALLED: Duration = Duration::from_secs(60);
+const STALLED: Duration = Duration::from_mins(1);
 /// Bytes of a megabyte.
 const MB: f64 = 1e6;
 /// What the adapter is to reach: records a second, megabytes.

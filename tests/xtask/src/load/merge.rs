@@ -21,7 +21,7 @@ const BATCH: u64 = 2_000;
 
 pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
     world.fill(options).await?;
-    world.deployment.start_those(is_adapter_of_source).await?;
+    world.deployment.launch_those(is_adapter_of_source).await?;
     let before = topics::until_snapshots(world).await?;
     world.deployment.stop().await?;
     say(format_args!("{before} records are in the topics"));
@@ -38,7 +38,7 @@ pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<
         life.next().await?;
     }
     life.settle().await?;
-    world.deployment.start_those(is_adapter_of_source).await?;
+    world.deployment.launch_those(is_adapter_of_source).await?;
     let records = topics::until_fences(world).await?;
     world.deployment.stop().await?;
     for course in &mut courses {

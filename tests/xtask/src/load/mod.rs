@@ -78,7 +78,7 @@ impl Load {
 }
 
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let mut world = World::start(&options).await?;
+    let mut world = Box::pin(World::start(&options)).await?;
     let measured = measure(&mut world, &options).await;
     let stopped = world.stop().await;
     let metrics = measured?;

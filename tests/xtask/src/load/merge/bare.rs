@@ -10,6 +10,7 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgTypeInfo, PgValue};
 use sqlx::{AssertSqlSafe, Connection as _, Encode, PgConnection, Postgres, Row as _, Type, Value as _};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -227,7 +228,7 @@ impl Table {
             format!("array_agg({name}{text} order by place)")
         });
         let given = join(&|(name, r#type, is_array)| {
-            if *is_array { format!("{name}::{}", r#type) } else { name.clone() }
+            if *is_array { format!("{name}::{type}") } else { name.clone() }
         });
         let mut number = 0;
         let mut parameters = Vec::new();
@@ -241,7 +242,7 @@ impl Table {
         );
         if over {
             let set = join(&|(name, ..)| format!("{name} = excluded.{name}"));
-            insert += &format!(" on conflict ({}) do update set {set}", key.join(", "));
+            write!(insert, " on conflict ({}) do update set {set}", key.join(", "))?;
         }
         Ok(Self { select: format!("select {taken} from bare.{name} where batch = $1"), insert })
     }

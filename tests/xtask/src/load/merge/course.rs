@@ -100,7 +100,7 @@ impl Course {
         let instances = self.instances.to_string();
         let starting = self
             .deployment
-            .start_those(|one| one.service == "reconciler" && one.name.as_str() <= instances.as_str());
+            .launch_those(|one| one.service == "reconciler" && one.name.as_str() <= instances.as_str());
         let done = tokio::try_join!(starting, watch(&pool, &before, records));
         let stopped = self.deployment.stop().await;
         pool.close().await;
