@@ -22,9 +22,9 @@ use tokio::sync::{Notify, mpsc};
 
 /// Longest key that is indexed; longer ones are no key of any office.
 const MAX_KEY_BYTES: usize = 1_000;
-/// Transactions under way at once, each with partitions of its own: while one waits for its statements, the other computes.
-/// As between instances, keys and persons that two of them touch have one writer at a time.
-const LANES: usize = 2;
+/// Transactions under way at once while the first load keeps, each with partitions of its own: none waits for another, and
+/// while one waits for its statements the other computes. Later there is one: two would wait for each other's keys.
+const LOADING_LANES: usize = 2;
 /// Decoded batches that wait before a lane. A fetch brings long runs of one partition: with fewer, one lane would starve
 /// while the other is full.
 const WAITING: usize = 2;
@@ -70,19 +70,29 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let group = shared.group.clone();
     let store = Arc::new(RegistryPositions { pool: shared.pool.clone(), group: group.clone() });
     let limits = Limits {
-        max_records: shared.batch.max_records * LANES,
+        max_records: shared.batch.max_records,
         max_bytes: shared.batch.max_bytes.as_usize(),
         max_wait: shared.batch.max_wait.get(),
     };
     let mut consumer = GroupConsumer::open(&shared.kafka, &group, &topics, store, limits).await?;
+    let mut readers = Readers {
+        sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
+        control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
+    };
     let applied = Positions::default();
-    let (lanes, parts): (Vec<_>, Vec<_>) = (0..LANES).map(|_| mpsc::channel(WAITING)).unzip();
-    let applying = parts.into_iter().map(|parts| apply_all(&shared, parts, &applied));
-    let applying = futures_util::future::try_join_all(applying);
-    let done =
-        Box::pin(async { tokio::try_join!(read_all(&shared, &mut consumer, lanes, &applied), applying) });
-    done.await?;
-    consumer.commit_hint(applied.take());
+    loop {
+        let count = if shared.reconciler.is_live() { 1 } else { LOADING_LANES };
+        let (lanes, parts): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(WAITING)).unzip();
+        let applying = parts.into_iter().map(|parts| apply_all(&shared, parts, &applied));
+        let applying = futures_util::future::try_join_all(applying);
+        let reading = read_all(&shared, (&mut consumer, &mut readers), lanes, &applied);
+        // Both end: when reading goes on with other lanes, nothing is under way in those before.
+        let (goes_on, _) = Box::pin(async { tokio::try_join!(reading, applying) }).await?;
+        consumer.commit_hint(applied.take());
+        if !goes_on {
+            break;
+        }
+    }
     consumer.close().await;
     Ok(())
 }
@@ -105,19 +115,15 @@ impl Positions {
     }
 }
 
-/// Decodes batches and gives each lane its part, until the drain.
+/// Decodes batches and gives each lane its part. `true`: the first load is over and takes its lanes with it; else the drain.
 async fn read_all(
     shared: &Shared,
-    consumer: &mut GroupConsumer,
+    (consumer, readers): (&mut GroupConsumer, &mut Readers),
     lanes: Vec<mpsc::Sender<Part>>,
     applied: &Positions,
-) -> anyhow::Result<()> {
-    let mut readers = Readers {
-        sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
-        control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
-    };
+) -> anyhow::Result<bool> {
     let ready = shared.readiness.check("log");
-    loop {
+    while lanes.len() == 1 || !shared.reconciler.is_live() {
         let batch = tokio::select! {
             batch = shared.drain.unless_requested(consumer.next_batch()) => batch,
             () = applied.changed.notified() => {
@@ -125,25 +131,25 @@ async fn read_all(
                 continue;
             }
         };
-        let Some(batch) = batch else { break };
+        let Some(batch) = batch else { return Ok(false) };
         ready.set(batch.is_ok());
         let batch = batch?;
         let mut standings = consumer.standings(&batch);
         shared.metrics.given_up(&consumer.given_up());
         shared.metrics.behind(&standings, shared.clock.now());
-        let Some(incoming) = readers.read(shared, batch).await? else { break };
-        for (lane, batch) in lanes.iter().zip(incoming.split(LANES)) {
+        let Some(incoming) = readers.read(shared, batch).await? else { return Ok(false) };
+        for (lane, batch) in lanes.iter().zip(incoming.split(lanes.len())) {
             let is_own = |s: &mut Standing| {
                 batch.claims.contains_key(&(Arc::clone(&s.partition.topic), s.partition.partition))
             };
             let standings = standings.extract_if(.., is_own).collect();
             // A lane that is gone has had its last word: the drain, or an error that ends this as well.
             if !batch.messages.is_empty() && lane.send(Part { batch, standings }).await.is_err() {
-                return Ok(());
+                return Ok(false);
             }
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Applies the batches of a lane, one after another.

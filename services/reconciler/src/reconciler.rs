@@ -83,6 +83,11 @@ impl Reconciler {
         Ok(Now { date: present.date, rules, stage })
     }
 
+    /// Whether this instance has seen that the first load is over.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn ground<'a>(&'a self, now: &'a Now) -> Ground<'a> {
         Ground { rules: &now.rules, key: &self.settings.key, topics: &self.settings.topics, date: now.date }
     }
