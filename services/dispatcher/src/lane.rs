@@ -25,7 +25,10 @@ use tokio::time::MissedTickBehavior;
 const BATCH: i64 = 500;
 /// Shortest time from one pass to the next: under load a pass then takes several changes along, and three commits are paid
 /// once for all of them. A lone change does not wait.
-const PACE: Duration = Duration::from_millis(15);
+const DATABASE_PACE: Duration = Duration::from_millis(15);
+/// The same for a topic. Each pass is a Kafka transaction as well, which costs the broker milliseconds of processor time
+/// however few records it holds, and whoever reads a topic is not waiting for an answer.
+const TOPIC_PACE: Duration = Duration::from_millis(100);
 /// A look without having been woken; also finds what was parked.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a silent holder keeps its lane.
@@ -104,6 +107,13 @@ impl Lane {
         &self.lease.lane.agreement
     }
 
+    const fn pace(&self) -> Duration {
+        match self.receiver {
+            Receiver::Database(_) => DATABASE_PACE,
+            Receiver::Topic(_) => TOPIC_PACE,
+        }
+    }
+
     /// Sends until the drain, or until another instance has the lane.
     pub(crate) async fn run(mut self) {
         let (shared, lease) = (self.shared.clone(), self.lease.clone());
@@ -123,7 +133,7 @@ impl Lane {
     async fn work(&mut self) {
         let mut woken = self.shared.wake.lanes();
         let mut backoff = Backoff::new(Policy::DEPENDENCY);
-        let mut pace = tokio::time::interval(PACE);
+        let mut pace = tokio::time::interval(self.pace());
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.shared.drain.is_requested() {
             pace.tick().await;
