@@ -88,7 +88,11 @@ fn delivered(hops: &[Hop], event: &str) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn birth_death_and_move_are_followed_to_every_sector_that_may_know() -> anyhow::Result<()> {
+async fn birth_death_and_move_are_followed_to_every_sector_that_may_know() {
+    Box::pin(followed()).await.unwrap();
+}
+
+async fn followed() -> anyhow::Result<()> {
     let (stack, scratch) = (shared().await?, Scratch::create()?);
     let mut deployment = deployed(&stack, &scratch).await?;
     let places = addresses(&stack, &deployment, &deployment.topics(&stack), &[]).to_string();

@@ -28,8 +28,9 @@ const AGREEMENTS: &str = "select s.agreement, s.state, array_agg(f.field) as fie
      group by s.agreement, s.state order by s.agreement";
 
 #[derive(Debug, FromRow)]
-struct Terms {
-    agreement: String,
+struct Agreement {
+    #[sqlx(rename = "agreement")]
+    name: String,
     state: String,
     fields: Vec<String>,
 }
@@ -49,7 +50,7 @@ struct Delivery {
     settled_at: Option<DateTime<Utc>>,
 }
 
-impl Terms {
+impl Agreement {
     /// Whether it names one of these fields, or a part of it.
     fn names(&self, changed: &BTreeSet<FieldName>) -> bool {
         self.fields.iter().any(|field| {
@@ -68,7 +69,7 @@ pub(super) async fn released(
     teller: &mut Teller<'_>,
 ) -> anyhow::Result<()> {
     let pool = &places.disclosure;
-    let agreements: Vec<Terms> = sqlx::query_as(AGREEMENTS).fetch_all(pool).await?;
+    let agreements: Vec<Agreement> = sqlx::query_as(AGREEMENTS).fetch_all(pool).await?;
     for news in persons {
         let compared = async || compared(pool, news).await;
         let (version, at) = deadline.until(Stage::Publish, compared).await?;
@@ -84,9 +85,9 @@ pub(super) async fn released(
         let deliveries = deadline.until(Stage::Deliver, settled).await?;
         tell_releases(places, person_id, &deliveries, teller).await?;
         for agreement in &agreements {
-            if deliveries.iter().all(|delivery| delivery.agreement != agreement.agreement) {
+            if deliveries.iter().all(|delivery| delivery.agreement != agreement.name) {
                 let reason = withheld(pool, news, agreement).await?;
-                teller.tell(Hop::Withheld { person_id, agreement: agreement.agreement.clone(), reason });
+                teller.tell(Hop::Withheld { person_id, agreement: agreement.name.clone(), reason });
             }
         }
     }
@@ -168,12 +169,12 @@ async fn arrived(sector: &Sector, delivery: &Delivery) -> anyhow::Result<Option<
     Ok(Some(there))
 }
 
-async fn withheld(pool: &PgPool, news: &News, agreement: &Terms) -> anyhow::Result<Withheld> {
+async fn withheld(pool: &PgPool, news: &News, agreement: &Agreement) -> anyhow::Result<Withheld> {
     if agreement.state != "active" {
         return Ok(Withheld::NotInForce);
     }
     let member: bool =
-        sqlx::query_scalar(MEMBER).bind(news.person_id).bind(&agreement.agreement).fetch_one(pool).await?;
+        sqlx::query_scalar(MEMBER).bind(news.person_id).bind(&agreement.name).fetch_one(pool).await?;
     Ok(if !member {
         Withheld::NotInPopulation
     } else if news.values.is_empty() || agreement.names(&news.values) {

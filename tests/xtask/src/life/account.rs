@@ -78,7 +78,14 @@ impl Account {
     /// Nothing follows.
     pub(super) fn end(mut self, complete: bool) -> anyhow::Result<()> {
         self.complete = complete && self.follow;
+        let waits = |hop: &Hop| matches!(hop, Hop::Quarantined { .. });
+        let quarantined = self.steps.iter().flat_map(|step| &step.hops).any(waits);
         match self.form {
+            Form::Text if quarantined => {
+                line(
+                    "the row waits in quarantine, what was known before stands; see dansync quarantine list, source redrive",
+                );
+            }
             Form::Text if self.complete => line("through: every sector that may know has it"),
             Form::Text => {}
             Form::Json => line(serde_json::to_string_pretty(&self)?),
