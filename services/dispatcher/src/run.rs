@@ -48,6 +48,10 @@ pub(crate) struct Shared {
 /// Runs a dispatcher until the drain; returns when everything under way has ended.
 pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let shared = shared(config, &runtime)?;
+    // Known from the start, so that nobody sees an instance ready that has not begun.
+    for part in ["authorise", "lanes"] {
+        shared.readiness.check(part);
+    }
     wait_for_database(&shared).await?;
     make_topics(&shared).await?;
     let restarting = Policy::DEPENDENCY;

@@ -94,6 +94,10 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let catalogue = std::fs::read_to_string(&config.catalogue)
         .with_context(|| format!("catalogue: {} cannot be read", config.catalogue.display()))
         .context(ExitClass::Configuration)?;
+    // Known from the start, so that nobody sees an instance ready that has not begun.
+    for part in ["log", "registry"] {
+        runtime.readiness.check(part);
+    }
     let partitions = make_topics(&config, &runtime.drain).await?;
     let Some(partitions) = partitions else { return Ok(()) };
     let shared = open(config, &runtime, partitions, &catalogue).await?;

@@ -212,7 +212,7 @@ async fn the_shipped_steps_and_configurations_make_a_working_whole() -> anyhow::
     let processes = file.processes();
     let mut services = start(&trial, &stack, &processes).await?;
     for (process, service) in processes.iter().zip(&services) {
-        assert!(says_healthy(process, service.instance.admin_port), "{}", process.name);
+        assert!(says_healthy(process, service.instance.admin_port), "{} was ready and is not", process.name);
     }
     let databases =
         SourceDatabases::connect(|source| anyhow::Ok(servers.server("agencies").administrator_url(source)))
