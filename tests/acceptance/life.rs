@@ -95,7 +95,7 @@ async fn birth_death_and_move_are_followed_to_every_sector_that_may_know() {
 async fn followed() -> anyhow::Result<()> {
     let (stack, scratch) = (shared().await?, Scratch::create()?);
     let mut deployment = deployed(&stack, &scratch).await?;
-    let places = addresses(&stack, &deployment, &deployment.topics(&stack), &[]).to_string();
+    let places = addresses(&stack, &deployment, &deployment.topics(&stack), &[])?.to_string();
     let places = Places::open(&places).await?;
     let mut life = LifeStream::open(places.sources.clone(), 5, chrono::Utc::now().date_naive()).await?;
     let follower = Follower::new(places);

@@ -83,7 +83,7 @@ impl Live {
         deployment.start().await?;
         Eyes::open(&deployment).await?.settled(&[], 0, WITHIN).await?;
         let (officer, owner) = roles(&stack, &deployment, scratch.path()).await?;
-        let found = addresses(&stack, &deployment, &deployment.topics(&stack), &[]).to_string();
+        let found = addresses(&stack, &deployment, &deployment.topics(&stack), &[])?.to_string();
         let follower = Follower::new(Places::open(&found).await?);
         let places = Places::open(&found).await?;
         let life = LifeStream::open(places.sources.clone(), 5, today).await?;

@@ -17,38 +17,39 @@ pub struct ConsoleUser {
     pub password_file: std::path::PathBuf,
 }
 
-fn dsn(database: &Database) -> Value {
-    json!({ "dsn": database.cluster.role_dsn(&database.name, &database.role), "password_file": database.role.password_file })
+fn url(database: &Database) -> anyhow::Result<String> {
+    database.cluster.role_url(&database.name, &database.role)
 }
 
-/// `addresses.json`, version 1. Its keys may be relied upon (design §9).
+fn dsn(database: &Database) -> anyhow::Result<Value> {
+    Ok(json!({ "dsn": url(database)?, "password_file": database.role.password_file }))
+}
+
+/// `addresses.json`, version 1. Its keys may be relied upon (design §9). Each `dsn` opens its database as it stands, so the
+/// file is for its owner's eyes only.
 pub fn addresses(
     stack: &Stack,
     deployment: &Deployment,
     topics: &BTreeMap<String, String>,
     users: &[ConsoleUser],
-) -> Value {
-    let databases: BTreeMap<&str, Value> =
-        deployment.databases().map(|(name, database)| (name, dsn(database))).collect();
-    let sectors: BTreeMap<&str, Value> = deployment
-        .sectors
-        .databases
-        .iter()
-        .filter_map(|(agreement, database)| {
-            let mapping = deployment.sectors.mappings.get(agreement)?;
-            Some((
-                *agreement,
-                json!({
-                    "kind": "postgresql",
-                    "dsn": database.cluster.role_dsn(&database.name, &database.role),
-                    "password_file": database.role.password_file,
-                    "table": mapping.table,
-                    "ref_column": mapping.ref_column,
-                    "guard": mapping.guard,
-                }),
-            ))
-        })
-        .collect();
+) -> anyhow::Result<Value> {
+    let mut databases = BTreeMap::new();
+    for (name, database) in deployment.databases() {
+        databases.insert(name, dsn(database)?);
+    }
+    let mut sectors = BTreeMap::new();
+    for (agreement, database) in &deployment.sectors.databases {
+        let Some(mapping) = deployment.sectors.mappings.get(agreement) else { continue };
+        let sector = json!({
+            "kind": "postgresql",
+            "dsn": url(database)?,
+            "password_file": database.role.password_file,
+            "table": mapping.table,
+            "ref_column": mapping.ref_column,
+            "guard": mapping.guard,
+        });
+        sectors.insert(*agreement, sector);
+    }
     let users: Vec<Value> = users
         .iter()
         .map(|u| json!({ "name": u.name, "role": u.role, "password_file": u.password_file }))
@@ -60,7 +61,7 @@ pub fn addresses(
             json!({ "name": s.instance.service, "instance": s.instance.name, "pid": s.process.pid(), "admin_url": s.admin_url() })
         })
         .collect();
-    json!({
+    Ok(json!({
         "version": 1,
         "kafka": { "bootstrap": stack.kafka.bootstrap(), "topic_prefix": deployment.options.topic_prefix },
         "schema_registry": { "url": stack.apicurio.url() },
@@ -69,7 +70,7 @@ pub fn addresses(
         "topics": topics,
         "console": { "url": deployment.console_url(), "users": users },
         "services": services,
-    })
+    }))
 }
 
 /// Lines for a person to paste into another terminal.

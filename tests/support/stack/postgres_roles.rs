@@ -59,6 +59,12 @@ impl PostgresCluster {
         format!("postgres://{}@{}:{}/{database}", role.name, self.host(), self.port())
     }
 
+    /// The same with the password in it: for programs that know nothing but an address, never for a log or the screen.
+    pub fn role_url(&self, database: &str, role: &Role) -> anyhow::Result<String> {
+        let (name, password) = (&role.name, super::secret::password(&role.password_file)?);
+        Ok(format!("postgres://{name}:{password}@{}:{}/{database}", self.host(), self.port()))
+    }
+
     /// A line to paste that opens `database` as `role`, the password read from its file.
     pub fn psql_line(&self, database: &str, role: &Role) -> String {
         let password = role.password_file.display();

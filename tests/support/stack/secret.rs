@@ -36,7 +36,7 @@ fn kept_or_made<const BYTES: usize>(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Replaces `file` by one that only its owner reads; never half-written.
-pub(super) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
+pub fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     let partial = file.with_extension("partial");
     let written = write_new(&partial, text).and_then(|()| fs::rename(&partial, file));
     written.with_context(|| format!("{} could not be written", file.display()))

@@ -4,7 +4,7 @@ use super::{Demo, Options};
 use acceptance::life::LifeStream;
 use acceptance::pipeline::{self, ConsoleUser, Deployment, DeploymentOptions, Summary};
 use acceptance::population::{self, Plan, Rates, SourceDatabases};
-use acceptance::stack::{Stack, StackOptions};
+use acceptance::stack::{Stack, StackOptions, secret};
 use anyhow::Context;
 use chrono::{FixedOffset, NaiveDate, Utc};
 use prerequisites::say;
@@ -101,8 +101,8 @@ pub(super) async fn start(options: &Options, state: &Path, watch: &mut Stopwatch
     watch.lap("services");
     let users = deployment.console_users().await?;
     let topics = deployment.topics(&stack);
-    let addresses = pipeline::addresses(&stack, &deployment, &topics, &users);
-    pipeline::write_whole(&state.join("addresses.json"), &serde_json::to_string_pretty(&addresses)?)?;
+    let addresses = pipeline::addresses(&stack, &deployment, &topics, &users)?;
+    secret::write_private(&state.join("addresses.json"), &serde_json::to_string_pretty(&addresses)?)?;
     tell(&stack, &deployment, &topics, &users);
     Ok(Demo { stack, deployment, databases })
 }
