@@ -62,9 +62,10 @@ async fn steps(check: Check) -> anyhow::Result<Vec<Step>> {
             vec![Step::cargo("doc", "doc --no-deps --workspace").with("RUSTDOCFLAGS", "-D warnings")]
         }
         Check::Deny => deny::steps().await?,
-        // The tests start the services as processes: their binary is built first.
+        // The tests start the services as processes: their binary is built first. The whole workspace, because a package
+        // alone asks its dependencies for other features, and each of them would be compiled once more.
         Check::Test => vec![
-            Step::cargo("build", "build --package dansync"),
+            Step::cargo("build", "build --workspace"),
             at_once(Step::cargo("test", "test --workspace --no-fail-fast")),
         ],
     })

@@ -48,9 +48,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     finish(demo, &options, watch, &mut interrupt).await
 }
 
-/// The services' binary, built with its output on the screen.
+/// The services' binary, built with its output on the screen; with the whole workspace, whose features are those that the
+/// dependencies were compiled with for this program.
 async fn build() -> anyhow::Result<()> {
-    let outcome = Step::cargo("build", "build --package dansync").run().await?;
+    let outcome = Step::cargo("build", "build --workspace").run().await?;
     anyhow::ensure!(outcome.passed, "the services do not build");
     Ok(())
 }
