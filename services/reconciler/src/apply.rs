@@ -123,6 +123,7 @@ impl Reconciler {
         let mut request = MergeRequest {
             persons: identified.persons,
             merged: identified.merged,
+            regrouped: identified.regrouped,
             groups: attaching.groups.clone(),
             contradicted: contradicted(&attaching),
         };

@@ -62,10 +62,12 @@ pub(crate) async fn attach_changes(
         .map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone()))
         .collect();
     all.extend(offers);
-    let mut named = keys.source_keys;
+    let mut named = std::mem::take(&mut keys.source_keys);
     named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
     found.settle(connection, &all, named).await?;
     place(&mut found, kept, &siblings, &all);
+    // Groups that a record turned out to come to or leave only now that it is placed.
+    lock_keys(connection, found.groups.difference(&keys.groups).map(String::as_str)).await?;
     Ok(found)
 }
 
@@ -110,19 +112,50 @@ fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Named {
         if let Some(old) = &change.old {
             keys.source_keys.extend(old.source_key.clone());
             keys.pins.extend(old.pin.clone());
-            keys.groups.extend(old.relation_group.clone());
             keys.records.insert((*key).to_owned());
         }
         if let Some(offer) = offers.get(key) {
             keys.source_keys.extend(shared(&offer.source_key).map(ToOwned::to_owned));
             keys.pins.extend(offer.pin.as_ref().map(|pin| pin.as_str().to_owned()));
         }
-        keys.groups.extend(relation_group(&change.new.record));
+        keys.groups.extend(Membership::before(change).moved(&Membership::after(&change.new.record)));
         if let Some(entry) = register_entry(&change.new.record) {
             keys.pins.extend(entry.replaces.map(|pin| pin.as_str().to_owned()));
         }
     }
     keys
+}
+
+/// What the others of a group see of a record: whoever is in it need not be told, or locked, while this stays.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Membership {
+    group: Option<String>,
+    relation_to_head: Option<String>,
+}
+
+impl Membership {
+    fn before(change: &Change<'_>) -> Self {
+        change.old.as_ref().map_or_else(Self::default, |old| Self {
+            group: old.relation_group.clone(),
+            relation_to_head: old.relation_to_head.clone(),
+        })
+    }
+
+    fn after(record: &SourceRecord) -> Self {
+        let group = relation_group(record);
+        let relation = record.fields.iter().find(|(name, _)| name.as_str() == "npd.relation_to_head");
+        let relation_to_head = relation
+            .filter(|_| group.is_some() && record.standing != Standing::Withdrawn)
+            .and_then(|(_, value)| value.text())
+            .map(ToOwned::to_owned);
+        Self { group, relation_to_head }
+    }
+
+    /// The groups that see something else now.
+    fn moved(self, after: &Self) -> impl Iterator<Item = String> + use<> {
+        let both = if self == *after { [None, None] } else { [self.group, after.group.clone()] };
+        both.into_iter().flatten()
+    }
 }
 
 /// The group through which a record ties its person to others, while it counts.
@@ -270,6 +303,7 @@ fn place(
         }
         let new = go(offer, found);
         if new != sibling.attached {
+            found.groups.extend(sibling.relation_group.clone());
             found.others.push(Relocated {
                 record_key: sibling.record_key.clone(),
                 old: sibling.attached.clone(),
@@ -280,9 +314,13 @@ fn place(
     for (key, change) in &kept.changes {
         let new = offers.get(key).map(|offer| go(offer, found)).unwrap_or_default();
         let old = stood.get(key).map(|a| (*a).clone()).unwrap_or_default();
+        let (before, after) = (Membership::before(change), Membership::after(&change.new.record));
         let row = latest_row(change, offers.get(key), new.clone());
-        found.groups.extend(change.old.as_ref().and_then(|o| o.relation_group.clone()));
-        found.groups.extend(row.relation_group.clone());
+        if old.anchor == new.anchor {
+            found.groups.extend(before.moved(&after));
+        } else {
+            found.groups.extend([before.group, after.group].into_iter().flatten());
+        }
         found.rows.push(row);
         found.changed.push(Relocated { record_key: (*key).to_owned(), old, new });
     }
@@ -290,8 +328,7 @@ fn place(
 
 fn latest_row(change: &Change<'_>, offer: Option<&Offer>, attached: Attached) -> LatestRow {
     let record = &change.new.record;
-    let relation_group = relation_group(record);
-    let relation = record.fields.iter().find(|(name, _)| name.as_str() == "npd.relation_to_head");
+    let Membership { group, relation_to_head } = Membership::after(record);
     LatestRow {
         record_key: record.record_key.as_str().into(),
         version: record.version,
@@ -299,11 +336,8 @@ fn latest_row(change: &Change<'_>, offer: Option<&Offer>, attached: Attached) ->
         content_hash: change.new.content_hash,
         pin: offer.and_then(|o| o.pin.as_ref()).map(|pin| pin.as_str().to_owned()),
         source_key: offer.and_then(|o| shared(&o.source_key)).map(ToOwned::to_owned),
-        relation_to_head: relation
-            .filter(|_| relation_group.is_some() && record.standing != Standing::Withdrawn)
-            .and_then(|(_, value)| value.text())
-            .map(ToOwned::to_owned),
-        relation_group,
+        relation_to_head,
+        relation_group: group,
         attached,
     }
 }

@@ -4,7 +4,7 @@ use crate::apply::Summary;
 use crate::commit::write_merged;
 use crate::merge::{MergeRequest, merge};
 use crate::reconciler::Reconciler;
-use registry_store::{LoadStage, StoreError, take_due};
+use registry_store::{LoadStage, StoreError, take_due, wait_briefly};
 
 /// Persons of one transaction: enough to spread its cost, few enough to be repeated after a deadlock.
 const CHUNK: i64 = 500;
@@ -17,6 +17,8 @@ impl Reconciler {
         if now.stage != LoadStage::Live {
             return Ok(0);
         }
+        // Whoever applies a batch holds keys and then waits for persons; here it is the other way round.
+        wait_briefly(&mut transaction).await?;
         let persons = take_due(&mut transaction, now.date, CHUNK).await?;
         if persons.is_empty() {
             return Ok(0);

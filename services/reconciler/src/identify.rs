@@ -23,6 +23,8 @@ pub(crate) struct Identified {
     pub(crate) persons: BTreeSet<PersonId>,
     /// Ids that lead to another one now.
     pub(crate) merged: BTreeMap<PersonId, PersonId>,
+    /// Persons who got or lost records of an anchor as a whole: those around these records see somebody else.
+    pub(crate) regrouped: BTreeSet<PersonId>,
 }
 
 /// The anchors in question and what becomes of them.
@@ -33,6 +35,7 @@ struct Anchors {
     changes: BTreeMap<String, AnchorChange>,
     events: Vec<(LinkEvent, i64)>,
     touched: BTreeSet<PersonId>,
+    regrouped: BTreeSet<PersonId>,
 }
 
 /// Gives anchors their persons and publishes what changed.
@@ -193,7 +196,9 @@ impl Anchors {
         }
         let kind = if leads_to == person_id { LinkKind::Split } else { LinkKind::Merged };
         let changes = row.changes + 1;
-        self.touched.extend([row.person_id, row.leads_to, person_id, leads_to]);
+        let concerned = [row.person_id, row.leads_to, person_id, leads_to];
+        self.touched.extend(concerned);
+        self.regrouped.extend(concerned);
         let event = LinkEvent {
             anchor: row.anchor.clone(),
             own_person_id: person_id,
@@ -230,7 +235,7 @@ impl Anchors {
             .filter(|change| change.leads_to != change.person_id && !standing.contains(&change.person_id))
             .map(|change| (change.person_id, change.leads_to))
             .collect();
-        Identified { persons: self.touched, merged }
+        Identified { persons: self.touched, merged, regrouped: self.regrouped }
     }
 }
 

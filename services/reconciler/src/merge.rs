@@ -33,6 +33,8 @@ pub(crate) struct MergeRequest {
     pub(crate) persons: BTreeSet<PersonId>,
     /// Ids that lead to another one now.
     pub(crate) merged: BTreeMap<PersonId, PersonId>,
+    /// Persons who got or lost records of an anchor as a whole.
+    pub(crate) regrouped: BTreeSet<PersonId>,
     /// Groups that somebody came to or left: their members are due.
     pub(crate) groups: BTreeSet<String>,
     /// Records that were contradicted before this transaction.
@@ -74,7 +76,9 @@ pub(crate) async fn merge(
         .collect();
     let news: BTreeSet<String> = own
         .iter()
-        .filter(|(person, own)| own.stands() && has_news(own, facts.get(*person)))
+        .filter(|(person, own)| {
+            own.stands() && (request.regrouped.contains(*person) || has_news(own, facts.get(*person)))
+        })
         .flat_map(|(_, own)| own.groups().map(|(group, _)| group))
         .collect();
     // Whoever comes to one of these groups meanwhile waits, and then reads the new facts.

@@ -1,11 +1,12 @@
 //! One number that says whether two registries hold the same (design §6).
 //!
-//! Over clusters of record keys with canonical content, standing, legal dates, the winning record per field and the open
-//! cases; not ids, epochs, positions, counters or received times. The registry's hash is the sum of its persons' hashes
-//! modulo 2^256 beside their count: free of order, and two equal persons do not cancel as they would under XOR.
+//! Over clusters of record keys with canonical content, standing, legal dates, the winning record per field (its value, where
+//! it comes from several) and the open cases; not ids, epochs, positions, counters or received times. The registry's hash is
+//! the sum of its persons' hashes modulo 2^256 beside their count: free of order, and two equal persons do not cancel as they
+//! would under XOR.
 
 use crate::canonical::PartHasher;
-use crate::{CaseFinding, CaseSubject, PersonImage, SourceRecord, Standing};
+use crate::{CaseFinding, CaseSubject, PersonImage, SourceRecord, Standing, canonical_json};
 
 /// The sum of hashes of the members of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,7 +61,11 @@ pub fn person_hash<'a>(
     }
     for (name, field) in &image.fields {
         hash.part(name.as_str().as_bytes());
-        hash.part(field.record_key.as_ref().map_or("", |k| k.as_str()).as_bytes());
+        match &field.record_key {
+            Some(key) => hash.part(key.as_str().as_bytes()),
+            // Lists and what comes from around: no one record says it, so what is said counts.
+            None => hash.part(canonical_json(&field.value).as_bytes()),
+        }
         hash.part(field.state.as_str().as_bytes());
     }
     let mut cases: Vec<_> = open_cases.iter().collect();

@@ -80,24 +80,37 @@ pub async fn replace_dates(
     Ok(())
 }
 
-/// Takes persons that are due today or were earlier; those that another transaction has taken are left to it. Sorted,
-/// each once.
+/// Takes persons that are due today or were earlier, locked for this transaction; those that another transaction has at
+/// hand are left for later. Sorted, each once.
+///
+/// It waits for nobody: whoever merges a person makes others due, and must not find them in the hands of somebody who waits
+/// for that person.
 pub async fn take_due(
     connection: &mut PgConnection,
     today: NaiveDate,
     limit: i64,
 ) -> Result<Vec<PersonId>, StoreError> {
     let mut persons: Vec<PersonId> = sqlx::query_scalar(
-        "delete from due where (person_id, reason) in (
-           select person_id, reason from due where on_date <= $1 order by on_date, person_id limit $2
-           for update skip locked)
-         returning person_id",
+        "select p.person_id from (
+           select distinct person_id from (
+             select person_id from due where on_date <= $1 order by on_date, person_id limit $2) d) t
+         join person p on p.person_id = t.person_id for update of p skip locked",
     )
     .bind(today)
     .bind(limit)
-    .fetch_all(connection)
+    .fetch_all(&mut *connection)
+    .await?;
+    if persons.is_empty() {
+        return Ok(persons);
+    }
+    sqlx::query(
+        "delete from due where (person_id, reason) in (
+           select person_id, reason from due where person_id = any($1) and on_date <= $2 for update skip locked)",
+    )
+    .bind(&persons)
+    .bind(today)
+    .execute(connection)
     .await?;
     persons.sort_unstable();
-    persons.dedup();
     Ok(persons)
 }

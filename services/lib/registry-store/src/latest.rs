@@ -31,6 +31,8 @@ pub struct Latest {
     pub source_key: Option<String>,
     /// The group it is tied through.
     pub relation_group: Option<String>,
+    /// What it says of its person's relation to the head of household.
+    pub relation_to_head: Option<String>,
     /// Where it is attached.
     pub attached: Attached,
 }
@@ -45,6 +47,7 @@ struct LatestColumns {
     pin: Option<String>,
     source_key: Option<String>,
     relation_group: Option<String>,
+    relation_to_head: Option<String>,
     anchor: Option<String>,
     attach_rule: i16,
     contradicted: bool,
@@ -60,8 +63,8 @@ pub async fn latest_of(
     record_keys: &[&str],
 ) -> Result<BTreeMap<String, Latest>, StoreError> {
     let rows: Vec<LatestColumns> = sqlx::query_as(
-        "select record_key, epoch, position, ordinal, content_hash, pin, source_key, relation_group, anchor,
-           attach_rule, contradicted
+        "select record_key, epoch, position, ordinal, content_hash, pin, source_key, relation_group,
+           relation_to_head, anchor, attach_rule, contradicted
          from unnest($1::text[]) as t (wanted)
          cross join lateral (select * from record_latest where record_key = wanted limit 1) r",
     )
@@ -76,6 +79,7 @@ pub async fn latest_of(
             pin: row.pin,
             source_key: row.source_key,
             relation_group: row.relation_group,
+            relation_to_head: row.relation_to_head,
             attached: Attached { anchor: row.anchor, rule: row.attach_rule, contradicted: row.contradicted },
         };
         latest.insert(row.record_key, one);
@@ -90,6 +94,8 @@ pub struct Sibling {
     pub record_key: String,
     /// Its source key, where another record may have it too.
     pub source_key: Option<String>,
+    /// The group it is tied through.
+    pub relation_group: Option<String>,
     /// Where it is attached.
     pub attached: Attached,
     /// Its Avro body, if it carries a number: then its name and date of birth matter.
@@ -100,6 +106,7 @@ pub struct Sibling {
 pub(crate) struct SiblingColumns {
     record_key: String,
     source_key: Option<String>,
+    relation_group: Option<String>,
     anchor: Option<String>,
     attach_rule: i16,
     contradicted: bool,
@@ -111,6 +118,7 @@ impl From<SiblingColumns> for Sibling {
         Self {
             record_key: row.record_key,
             source_key: row.source_key,
+            relation_group: row.relation_group,
             attached: Attached { anchor: row.anchor, rule: row.attach_rule, contradicted: row.contradicted },
             payload: row.payload,
         }
@@ -124,7 +132,7 @@ pub async fn offering(
     record_keys: &[&str],
 ) -> Result<Vec<Sibling>, StoreError> {
     let rows: Vec<SiblingColumns> = sqlx::query_as(
-        "select r.record_key, r.source_key, r.anchor, r.attach_rule, r.contradicted, v.payload
+        "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted, v.payload
          from (select s.record_key from unnest($1::text[]) as t (wanted)
                cross join lateral (select record_key from record_latest where source_key = wanted offset 0) s
                union select record_key from unnest($2::text[]) as t (record_key)) k

@@ -55,7 +55,7 @@ pub use load::{
     LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
     pass_slice_on, persons_in_slice, record_counts, records_in_slice, source_ended, take_slice, waive_source,
 };
-pub use locks::lock_keys;
+pub use locks::{lock_keys, wait_briefly};
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
     records_at_anchors, records_of_groups,

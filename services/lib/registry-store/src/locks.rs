@@ -27,6 +27,13 @@ pub async fn lock_keys<'a>(
     Ok(())
 }
 
+/// For the rest of this transaction: who waits longer than this for somebody else begins again, and lets go of what others
+/// wait for.
+pub async fn wait_briefly(connection: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query("set local lock_timeout = '100ms'").execute(connection).await?;
+    Ok(())
+}
+
 fn hash(key: &str) -> i64 {
     let digest = Sha256::digest(key.as_bytes());
     digest.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes))
