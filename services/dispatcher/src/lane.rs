@@ -28,7 +28,7 @@ const BATCH: i64 = 500;
 const DATABASE_PACE: Duration = Duration::from_millis(15);
 /// The same for a topic. Each pass is a Kafka transaction as well, which costs the broker milliseconds of processor time
 /// however few records it holds, and whoever reads a topic is not waiting for an answer.
-const TOPIC_PACE: Duration = Duration::from_millis(100);
+const TOPIC_PACE: Duration = Duration::from_millis(250);
 /// A look without having been woken; also finds what was parked.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a silent holder keeps its lane.

@@ -6,9 +6,9 @@ use crate::run::Shared;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_log::{
-    Batch, Claim, ClaimError, ConsumedRecord, ControlEvent, GroupConsumer, Limits, Message, MessageReader,
-    PositionStore, ReadError, SourceMessage, Standing, TopicPartition, UnknownFields, header_names,
-    split_wire_header,
+    Batch, Claim, ClaimError, ConsumedRecord, ConsumerError, ControlEvent, GroupConsumer, Limits, Message,
+    MessageReader, PositionStore, ReadError, SourceMessage, Standing, TopicPartition, UnknownFields,
+    header_names, split_wire_header,
 };
 use registry_rules::SourceRecord;
 use registry_store::{Received, claim_positions};
@@ -25,8 +25,8 @@ const MAX_KEY_BYTES: usize = 1_000;
 /// Transactions under way at once while the first load keeps, each with partitions of its own: none waits for another, and
 /// while one waits for its statements the other computes. Later there is one: two would wait for each other's keys.
 const LOADING_LANES: usize = 2;
-/// Decoded batches that wait before a lane. A fetch brings long runs of one partition: with fewer, one lane would starve
-/// while the other is full.
+/// Decoded batches that wait before a lane of the first load. A fetch brings long runs of one partition: with fewer, one lane
+/// would starve while the other is full.
 const WAITING: usize = 2;
 /// How often a batch that waits for the first load looks again.
 const LOADING_POLL: Duration = Duration::from_millis(100);
@@ -61,8 +61,8 @@ impl PositionStore for RegistryPositions {
     }
 }
 
-/// Reads and applies until the drain. Reading, decoding and each lane go on at the same time; when one fails, all are given
-/// up, and what was not applied is read again under a new claim.
+/// Reads and applies until the drain. When anything fails, all is given up, and what was not applied is read again under a
+/// new claim.
 pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let mut topics: Vec<Arc<str>> =
         shared.source_of_topic.keys().map(|topic| topic.as_str().into()).collect();
@@ -74,26 +74,39 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
         max_bytes: shared.batch.max_bytes.as_usize(),
         max_wait: shared.batch.max_wait.get(),
     };
-    let mut consumer = GroupConsumer::open(&shared.kafka, &group, &topics, store, limits).await?;
-    let mut readers = Readers {
+    let consumer = GroupConsumer::open(&shared.kafka, &group, &topics, store, limits).await?;
+    let mut log = Log {
+        consumer,
         sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
         control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
     };
-    let applied = Positions::default();
-    loop {
-        let count = if shared.reconciler.is_live() { 1 } else { LOADING_LANES };
-        let (lanes, parts): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::channel(WAITING)).unzip();
-        let applying = parts.into_iter().map(|parts| apply_all(&shared, parts, &applied));
-        let applying = futures_util::future::try_join_all(applying);
-        let reading = read_all(&shared, (&mut consumer, &mut readers), lanes, &applied);
-        // Both end: when reading goes on with other lanes, nothing is under way in those before.
-        let (goes_on, _) = Box::pin(async { tokio::try_join!(reading, applying) }).await?;
-        consumer.commit_hint(applied.take());
-        if !goes_on {
-            break;
-        }
+    if load(&shared, &mut log).await? {
+        follow(&shared, &mut log).await?;
     }
-    consumer.close().await;
+    log.consumer.close().await;
+    Ok(())
+}
+
+/// Until the first load is over: reading, decoding and each lane go on at the same time. `false`: the drain came first.
+async fn load(shared: &Shared, log: &mut Log) -> anyhow::Result<bool> {
+    let applied = Positions::default();
+    let (lanes, parts): (Vec<_>, Vec<_>) = (0..LOADING_LANES).map(|_| mpsc::channel(WAITING)).unzip();
+    let applying = parts.into_iter().map(|parts| apply_all(shared, parts, &applied));
+    let applying = futures_util::future::try_join_all(applying);
+    let reading = read_all(shared, log, lanes, &applied);
+    // Both end: nothing is under way when the work goes on in another way.
+    let (goes_on, _) = Box::pin(async { tokio::try_join!(reading, applying) }).await?;
+    log.consumer.commit_hint(applied.take());
+    Ok(goes_on)
+}
+
+/// After it: one batch after another. What comes meanwhile gathers before the consumer and goes together.
+async fn follow(shared: &Shared, log: &mut Log) -> anyhow::Result<()> {
+    while let Some(batch) = shared.drain.unless_requested(log.consumer.next_batch()).await {
+        let Some(part) = log.part(shared, batch).await? else { break };
+        let Some(positions) = apply_part(shared, part).await? else { break };
+        log.consumer.commit_hint(positions);
+    }
     Ok(())
 }
 
@@ -118,29 +131,23 @@ impl Positions {
 /// Decodes batches and gives each lane its part. `true`: the first load is over and takes its lanes with it; else the drain.
 async fn read_all(
     shared: &Shared,
-    (consumer, readers): (&mut GroupConsumer, &mut Readers),
+    log: &mut Log,
     lanes: Vec<mpsc::Sender<Part>>,
     applied: &Positions,
 ) -> anyhow::Result<bool> {
-    let ready = shared.readiness.check("log");
     // Nothing to read is no fault: an instance is ready when it could.
-    ready.set(true);
-    while lanes.len() == 1 || !shared.reconciler.is_live() {
+    shared.readiness.check("log").set(true);
+    while !shared.reconciler.is_live() {
         let batch = tokio::select! {
-            batch = shared.drain.unless_requested(consumer.next_batch()) => batch,
+            batch = shared.drain.unless_requested(log.consumer.next_batch()) => batch,
             () = applied.changed.notified() => {
-                consumer.commit_hint(applied.take());
+                log.consumer.commit_hint(applied.take());
                 continue;
             }
         };
         let Some(batch) = batch else { return Ok(false) };
-        ready.set(batch.is_ok());
-        let batch = batch?;
-        let mut standings = consumer.standings(&batch);
-        shared.metrics.given_up(&consumer.given_up());
-        shared.metrics.behind(&standings, shared.clock.now());
-        let Some(incoming) = readers.read(shared, batch).await? else { return Ok(false) };
-        for (lane, batch) in lanes.iter().zip(incoming.split(lanes.len())) {
+        let Some(Part { batch, mut standings }) = log.part(shared, batch).await? else { return Ok(false) };
+        for (lane, batch) in lanes.iter().zip(batch.split(lanes.len())) {
             let is_own = |s: &mut Standing| {
                 batch.claims.contains_key(&(Arc::clone(&s.partition.topic), s.partition.partition))
             };
@@ -160,16 +167,25 @@ async fn apply_all(
     mut parts: mpsc::Receiver<Part>,
     applied: &Positions,
 ) -> anyhow::Result<()> {
-    while let Some(Part { batch, standings }) = parts.recv().await {
-        let Some(positions) = apply(shared, &batch).await? else { break };
-        for (partition, next) in &positions {
-            shared.metrics.committed(partition, *next);
-        }
-        let standings: Vec<Standing> = standings.into_iter().map(Standing::applied).collect();
-        shared.metrics.behind(&standings, shared.clock.now());
+    while let Some(part) = parts.recv().await {
+        let Some(positions) = apply_part(shared, part).await? else { break };
         applied.add(positions);
     }
     Ok(())
+}
+
+/// Applies a batch and shows how far that has brought its partitions; none if the drain came first.
+async fn apply_part(
+    shared: &Shared,
+    Part { batch, standings }: Part,
+) -> anyhow::Result<Option<BTreeMap<TopicPartition, i64>>> {
+    let Some(positions) = apply(shared, &batch).await? else { return Ok(None) };
+    for (partition, next) in &positions {
+        shared.metrics.committed(partition, *next);
+    }
+    let standings: Vec<Standing> = standings.into_iter().map(Standing::applied).collect();
+    shared.metrics.behind(&standings, shared.clock.now());
+    Ok(Some(positions))
 }
 
 /// Applies a batch, again and again if need be; none if the drain came first.
@@ -206,16 +222,32 @@ async fn apply(
     }
 }
 
-/// Decoders, one for each kind of message.
+/// The log: who reads it, and a decoder for each kind of message.
 #[derive(Debug)]
-struct Readers {
+struct Log {
+    consumer: GroupConsumer,
     sources: MessageReader<SourceMessage>,
     control: MessageReader<ControlEvent>,
 }
 
-impl Readers {
-    /// Decodes a batch; none if the drain came while the schema registry was away.
-    async fn read(&mut self, shared: &Shared, batch: Batch) -> anyhow::Result<Option<Incoming>> {
+impl Log {
+    /// A batch that the consumer gave, decoded; none if the drain came while the schema registry was away. Whoever gives this
+    /// up midway loses the batch, and must not apply a later one.
+    async fn part(
+        &mut self,
+        shared: &Shared,
+        batch: Result<Batch, ConsumerError>,
+    ) -> anyhow::Result<Option<Part>> {
+        shared.readiness.check("log").set(batch.is_ok());
+        let batch = batch?;
+        let standings = self.consumer.standings(&batch);
+        shared.metrics.given_up(&self.consumer.given_up());
+        shared.metrics.behind(&standings, shared.clock.now());
+        let batch = self.decode(shared, batch).await?;
+        Ok(batch.map(|batch| Part { batch, standings }))
+    }
+
+    async fn decode(&mut self, shared: &Shared, batch: Batch) -> anyhow::Result<Option<Incoming>> {
         let mut messages = Vec::with_capacity(batch.records.len());
         for record in batch.records {
             let source = shared.source_of_topic.get(&*record.topic).cloned();

@@ -34,6 +34,8 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// Age of its first item.
     pub wait: Duration,
+    /// Shortest time from one batch to the next, unless it is full: what came in between goes together.
+    pub pace: Duration,
     /// A position without items is stored no more often than this, unless the source asks.
     pub idle: Duration,
 }
@@ -180,7 +182,13 @@ impl<T> Batcher<T> {
     /// When the open batch is due at the latest.
     pub fn deadline(&self) -> Option<Instant> {
         let first_at = self.first_at.filter(|_| self.sending.is_none())?;
-        Some(first_at + self.limits.wait)
+        // What came before its pace goes as soon as that is over and the stream at rest.
+        Some(if first_at < self.paced_at() { self.paced_at() } else { first_at + self.limits.wait })
+    }
+
+    /// When the open batch may go, however small.
+    fn paced_at(&self) -> Instant {
+        self.stored_at + self.limits.pace
     }
 
     /// The next batch, if one is due: full; or between transactions with the stream at rest or its time over. An open
@@ -196,7 +204,7 @@ impl<T> Batcher<T> {
         } else if self.transaction.is_some() {
             self.is_full() || (is_old && stream_at_rest)
         } else {
-            self.is_full() || is_old || stream_at_rest
+            self.is_full() || ((is_old || stream_at_rest) && now >= self.paced_at())
         };
         due.then(|| self.take_batch(now))
     }
@@ -243,8 +251,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: BatchLimits =
-        BatchLimits { items: 4, bytes: 1000, wait: Duration::from_millis(20), idle: Duration::from_secs(10) };
+    const LIMITS: BatchLimits = BatchLimits {
+        items: 4,
+        bytes: 1000,
+        wait: Duration::from_millis(20),
+        pace: Duration::from_millis(25),
+        idle: Duration::from_secs(10),
+    };
 
     #[derive(Clone, Copy, Debug)]
     enum Frame {
@@ -370,6 +383,32 @@ mod tests {
                 .collect();
             prop_assert_eq!(world.published, all);
         }
+    }
+
+    #[test]
+    fn small_batches_keep_their_pace_and_a_lone_change_does_not_wait() {
+        let start = Instant::now();
+        let mut batcher = Batcher::<(u64, u32)>::resume(LIMITS, Resume::default(), start);
+        let change = |batcher: &mut Batcher<_>, n, now| {
+            for frame in [Frame::Begin(commit_of(n)), Frame::Event, Frame::Commit(commit_of(n) + 5)] {
+                feed(batcher, frame, now);
+            }
+        };
+        let now = start + Duration::from_secs(1);
+        change(&mut batcher, 0, now);
+        assert!(batcher.next_batch(now, true).is_some(), "nothing was sent for a while");
+        batcher.committed();
+        let now = now + Duration::from_millis(5);
+        change(&mut batcher, 1, now);
+        assert!(batcher.next_batch(now, true).is_none());
+        assert_eq!(batcher.deadline(), Some(now + LIMITS.pace - Duration::from_millis(5)));
+        let now = now + LIMITS.pace;
+        assert_eq!(batcher.next_batch(now, false).map(|batch| batch.items.len()), Some(1));
+        batcher.committed();
+        for n in 2..6 {
+            change(&mut batcher, n, now);
+        }
+        assert!(batcher.next_batch(now, false).is_some(), "a full batch goes at once");
     }
 
     #[test]

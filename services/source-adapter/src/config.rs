@@ -57,6 +57,9 @@ pub struct Limits {
     pub batch_bytes: ByteSize,
     /// Age of a batch while the stream never rests: what batching may cost in latency.
     pub batch_wait: HumanDuration,
+    /// Shortest time from one Kafka transaction to the next while there is little to send: each costs the broker milliseconds
+    /// of processor time however few records it holds. A lone change does not wait.
+    pub batch_pace: HumanDuration,
     /// How often an idle source gets a heartbeat and its position is stored: log that it keeps for us in between.
     pub heartbeat: HumanDuration,
     /// Frames read ahead of the mapping.
@@ -73,6 +76,7 @@ impl Default for Limits {
             batch_records: 10_000,
             batch_bytes: ByteSize::from_mib(8),
             batch_wait: HumanDuration(Duration::from_millis(20)),
+            batch_pace: HumanDuration(Duration::from_millis(40)),
             heartbeat: HumanDuration::from_secs(10),
             frames_ahead: 8192,
             frame_bytes: ByteSize::from_mib(64),

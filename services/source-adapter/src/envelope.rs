@@ -102,7 +102,7 @@ impl Envelopes {
         let answers = format!("{}answers.", self.prefix);
         let spec = |topic: &Arc<str>| {
             if topic.starts_with(&answers) {
-                TopicSpec::history(Arc::clone(topic))
+                TopicSpec::answers(Arc::clone(topic))
             } else {
                 TopicSpec::state(Arc::clone(topic))
             }

@@ -67,6 +67,7 @@ fn limits(context: &Context) -> BatchLimits {
         items: limits.batch_records.max(1),
         bytes: limits.batch_bytes.as_usize().max(1),
         wait: limits.batch_wait.get(),
+        pace: limits.batch_pace.get(),
         idle: limits.heartbeat.get(),
     }
 }

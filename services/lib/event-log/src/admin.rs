@@ -44,9 +44,15 @@ impl TopicSpec {
         Self { name, partitions: None, cleanup: Cleanup::Compact { after: BACKUP_WINDOW } }
     }
 
-    /// Kept for good: answers, feedback, quarantine.
+    /// Kept for good: feedback, quarantine.
     pub const fn history(name: Arc<str>) -> Self {
         Self { name, partitions: None, cleanup: Cleanup::Keep }
+    }
+
+    /// Kept for good, in one partition: answers. Each has one reader, and every partition that a transaction touches costs
+    /// the broker two appends more.
+    pub const fn answers(name: Arc<str>) -> Self {
+        Self { name, partitions: Some(1), cleanup: Cleanup::Keep }
     }
 
     /// Kept for good, in one order for everybody: control.

@@ -1,5 +1,6 @@
 //! A member of a consumer group.
 
+use super::demand::Demand;
 use super::reader_thread::{ReaderThread, Work};
 use super::standing::LogEnds;
 use super::{Batch, Limits, PositionStore, Standing, TopicPartition};
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
-/// Batches that wait to be taken: one, while the next is gathered.
+/// Batches that wait to be taken: one, asked for by somebody who was called away.
 const WAITING_BATCHES: usize = 1;
 
 /// Why a consumer gives no more batches. It has left its group; a new one may be opened.
@@ -58,6 +59,7 @@ pub struct GroupConsumer {
     batches: mpsc::Receiver<Result<Batch, ConsumerError>>,
     ended: Option<oneshot::Receiver<()>>,
     wishes: Arc<Wishes>,
+    demand: Arc<Demand>,
     ends: Arc<LogEnds>,
     failure: Option<ConsumerError>,
 }
@@ -75,12 +77,20 @@ impl GroupConsumer {
         let (ending, ended) = oneshot::channel();
         let (ready, opened) = oneshot::channel();
         let wishes = Arc::<Wishes>::default();
+        let demand = Arc::<Demand>::default();
         let ends = Arc::<LogEnds>::default();
         let client = config.consumer(group);
         let topics = topics.to_vec();
         let runtime = tokio::runtime::Handle::current();
-        let work =
-            Work { runtime, store, limits, hand_over, wishes: Arc::clone(&wishes), ends: Arc::clone(&ends) };
+        let work = Work {
+            runtime,
+            store,
+            limits,
+            hand_over,
+            wishes: Arc::clone(&wishes),
+            demand: Arc::clone(&demand),
+            ends: Arc::clone(&ends),
+        };
         let run = move || {
             // Dropped last, when the client has left the group: by that the handle knows.
             let _ending: oneshot::Sender<()> = ending;
@@ -99,16 +109,23 @@ impl GroupConsumer {
             .spawn(run)
             .map_err(|e| ConsumerError::Failed { reason: format!("no thread could be started: {e}") })?;
         opened.await.unwrap_or_else(|_| Err(ended_early()))?;
-        Ok(Self { batches, ended: Some(ended), wishes, ends, failure: None })
+        Ok(Self { batches, ended: Some(ended), wishes, demand, ends, failure: None })
     }
 
-    /// The next batch, never empty. Safe to drop midway: a batch is either given or still to come.
-    /// An error is final: every later call gives it again.
+    /// The next batch, never empty: all that has come since the last one was asked for, within the limits. Safe to drop
+    /// midway: a batch is either given or still to come. An error is final: every later call gives it again.
     pub async fn next_batch(&mut self) -> Result<Batch, ConsumerError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let result = self.batches.recv().await.unwrap_or_else(|| Err(ended_early()));
+        let waiting = self.batches.try_recv().ok();
+        let result = match waiting {
+            Some(result) => result,
+            None => {
+                self.demand.ask();
+                self.batches.recv().await.unwrap_or_else(|| Err(ended_early()))
+            }
+        };
         if let Err(failure) = &result {
             self.failure = Some(failure.clone());
         }
@@ -143,6 +160,8 @@ impl GroupConsumer {
 impl Drop for GroupConsumer {
     fn drop(&mut self) {
         self.wishes.closing.store(true, Ordering::Release);
+        // Whoever waits to be asked sees that there is nobody.
+        self.demand.ask();
     }
 }
 

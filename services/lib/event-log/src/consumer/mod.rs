@@ -2,6 +2,7 @@
 
 mod assignment;
 mod batch;
+mod demand;
 mod group_consumer;
 mod position_store;
 mod reader_thread;

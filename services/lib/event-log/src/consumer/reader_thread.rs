@@ -1,6 +1,7 @@
 //! The consumer's own thread: polls, claims what the group gives, gathers batches.
 
 use super::assignment::{Assignment, answer_unread, assign};
+use super::demand::Demand;
 use super::group_consumer::Wishes;
 use super::standing::LogEnds;
 use super::{Batch, Claim, ConsumedRecord, ConsumerError, Limits, PositionStore, TopicPartition};
@@ -22,7 +23,7 @@ const IDLE_POLL: Duration = Duration::from_millis(50);
 /// With records in hand and a free taker: the moment in which the next of a burst comes.
 const BURST_POLL: Duration = Duration::from_millis(1);
 /// With records in hand and a busy taker: how late its becoming free is noticed.
-const BUSY_POLL: Duration = Duration::from_millis(5);
+const BUSY_POLL: Duration = Duration::from_millis(2);
 /// One attempt at claiming; well below the five minutes after which the group gives a silent member up.
 const CLAIM_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after a failed claim.
@@ -42,6 +43,8 @@ pub(super) struct Work {
     pub(super) limits: Limits,
     /// Takes the batches.
     pub(super) hand_over: mpsc::Sender<Result<Batch, ConsumerError>>,
+    /// Whether a batch is asked for.
+    pub(super) demand: Arc<Demand>,
     /// What the handle wants.
     pub(super) wishes: Arc<Wishes>,
     /// Takes the client's statistics.
@@ -105,7 +108,7 @@ impl ReaderThread {
         self.claim_what_is_given()?;
         self.commit_hints();
         let max_wait = self.work.limits.max_wait;
-        let taker_is_free = self.work.hand_over.capacity() > 0;
+        let taker_is_free = self.work.demand.is_asked();
         let arrived = self.poll(match self.since {
             None => IDLE_POLL,
             Some(_) if !taker_is_free => BUSY_POLL,
@@ -197,9 +200,10 @@ impl ReaderThread {
     }
 
     fn hand_over_if_free(&mut self) {
-        if self.work.hand_over.capacity() > 0 {
+        if self.work.demand.is_asked() {
             let batch = self.take_gathered();
-            // This thread alone fills the hand-over: it fails only when the handle is gone.
+            self.work.demand.met();
+            // Nobody else fills the hand-over, and it is empty when somebody asks: this fails only when the handle is gone.
             self.work.hand_over.try_send(Ok(batch)).ok();
         }
     }
@@ -225,10 +229,9 @@ impl ReaderThread {
         self.consumer.resume(&list_of(held)).map_err(failed)
     }
 
-    /// Whether the hand-over has room within the time; a handle that is gone counts as room.
+    /// Whether the taker asks within the time; a handle that is gone counts as asking.
     fn wait_for_taker(&self, limit: Duration) -> bool {
-        let room = self.work.hand_over.reserve();
-        self.work.runtime.block_on(async { tokio::time::timeout(limit, room).await.is_ok() })
+        self.work.demand.wait(&self.work.runtime, limit)
     }
 
     fn pause_all(&self, paused: &mut BTreeSet<TopicPartition>) -> Result<(), ConsumerError> {
