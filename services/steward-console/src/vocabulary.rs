@@ -133,6 +133,7 @@ pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
     match kind {
         CaseKind::FieldConflict => texts.kind_field_conflict,
         CaseKind::IdentifierConflict => texts.kind_identifier_conflict,
+        CaseKind::DigitMismatch => texts.kind_digit_mismatch,
     }
 }
 

@@ -181,6 +181,10 @@ impl CasePage {
             title: match sheet.kind {
                 CaseKind::FieldConflict => field_title(sheet.field.as_ref(), rules, language),
                 CaseKind::IdentifierConflict => t.kind_identifier_conflict.to_owned(),
+                CaseKind::DigitMismatch => {
+                    let item = field_title(sheet.field.as_ref(), rules, language);
+                    format!("{}: {item}", t.kind_digit_mismatch)
+                }
             },
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
