@@ -191,7 +191,7 @@ impl CasePage {
             severity: sheet.severity,
             opened: vocabulary::moment(sheet.opened_at),
             person: Person::of(sheet, t),
-            rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, language)),
+            rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, &rules.catalogue, language)),
             truncated: sheet.truncated,
             decided: sheet.last_decision.as_ref().filter(|_| sheet.is_on_its_way()).map(|last| Decided {
                 by: last.decided_by.clone(),
