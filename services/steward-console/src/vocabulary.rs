@@ -1,6 +1,6 @@
 //! The names of sources, kinds of record, roles and parts in both languages. What has no name here is shown by its code.
 
-use registry_rules::{CaseKind, FieldCatalogue, PartialDate, Standing};
+use registry_rules::{CaseKind, FieldCatalogue, Ground, PartialDate, Standing};
 
 use crate::language::{Language, Texts};
 
@@ -114,10 +114,12 @@ pub(crate) fn standing(standing: Standing, language: Language) -> &'static str {
     found.map_or(standing.as_str(), |(_, vi, en)| language.pick(vi, en))
 }
 
-/// A rule of the golden record (`npd.birth_name/0`, `decision/…`) in words; one not known here as it is.
+/// A rule of the golden record (`npd.birth_name/joint_verification/0`, `decision/…`) in words, with the article it stands on;
+/// one not known here as it is.
 pub(crate) fn rule(rule: &str, catalogue: &FieldCatalogue, language: Language) -> String {
     let Some((first, rest)) = rule.split_once('/') else { return rule.to_owned() };
-    let article = catalogue.ground_of(rule).map_or_else(String::new, |ground| format!("{}; ", ground.article));
+    let cited = |ground: &Ground| format!("{}; ", language.pick(&ground.article_vi, &ground.article));
+    let article = catalogue.ground_of(rule).map_or_else(String::new, cited);
     if first == "decision" {
         return format!("{} {rest}", language.pick("quyết định", "decision"));
     }

@@ -119,6 +119,8 @@ pub struct Ground {
     pub name: String,
     /// Law, decree or circular with its article.
     pub article: String,
+    /// The same as Vietnamese law is cited.
+    pub article_vi: String,
     /// What it says, in Vietnamese.
     pub vi: String,
     /// What it says, in English.

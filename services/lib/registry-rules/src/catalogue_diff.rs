@@ -112,6 +112,7 @@ fn order(ranks: &[AuthorityRank]) -> String {
 fn of_ground(ground: &Ground) -> Said {
     let mut said = Said::new();
     put(&mut said, "article", &ground.article);
+    put(&mut said, "article_vi", &ground.article_vi);
     put(&mut said, "vi", &ground.vi);
     put(&mut said, "en", &ground.en);
     put(&mut said, "effect", ground.effect.as_str());
