@@ -1,7 +1,7 @@
 //! What one rule set says otherwise than another.
 
 use crate::authority::{AuthorityRule, Cohort, Ground};
-use crate::{AuthorityRank, FieldCatalogue, FieldDefinition};
+use crate::{AuthorityRank, FieldCatalogue, FieldDefinition, Owner};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,14 +61,14 @@ fn said(catalogue: &FieldCatalogue) -> BTreeMap<String, Said> {
         let place = number.place.iter().map(|(list, before)| format!("{list} after '{before}'"));
         let mut said = Said::new();
         put(&mut said, "article", &number.article);
-        put(&mut said, "severity", number.severity);
-        put(&mut said, "place", place.collect::<Vec<_>>().join(", "));
+        put(&mut said, "severity", &number.severity);
+        put(&mut said, "place", &place.collect::<Vec<_>>().join(", "));
         all.insert("number".to_owned(), said);
     }
     all
 }
 
-fn put(said: &mut Said, part: &str, value: impl ToString) {
+fn put(said: &mut Said, part: &str, value: &impl ToString) {
     said.insert(part.to_owned(), value.to_string());
 }
 
@@ -77,17 +77,17 @@ fn item(field: &FieldDefinition) -> Said {
     put(&mut said, "article", &field.article);
     put(&mut said, "vi", &field.vi);
     put(&mut said, "en", &field.en);
-    put(&mut said, "parts", field.parts.join(", "));
-    put(&mut said, "cardinality", field.cardinality.as_str());
-    put(&mut said, "comparison", field.comparison.as_str());
-    put(&mut said, "conflict", field.conflict.as_str());
-    put(&mut said, "sensitivity", field.sensitivity.as_str());
-    put(&mut said, "owner", field.owner.map_or("", |owner| owner.as_str()));
-    put(&mut said, "harm", field.harm);
-    put(&mut said, "family_secret", field.family_secret);
-    put(&mut said, "authority", order(&field.authority));
+    put(&mut said, "parts", &field.parts.join(", "));
+    put(&mut said, "cardinality", &field.cardinality.as_str());
+    put(&mut said, "comparison", &field.comparison.as_str());
+    put(&mut said, "conflict", &field.conflict.as_str());
+    put(&mut said, "sensitivity", &field.sensitivity.as_str());
+    put(&mut said, "owner", &field.owner.map_or("", Owner::as_str));
+    put(&mut said, "harm", &field.harm);
+    put(&mut said, "family_secret", &field.family_secret);
+    put(&mut said, "authority", &order(&field.authority));
     let grounds: Vec<&str> = field.rules.iter().map(|rule| rule.ground.as_str()).collect();
-    put(&mut said, "rules", grounds.join(", "));
+    put(&mut said, "rules", &grounds.join(", "));
     for rule in field.rules.iter().filter(|rule| !rule.ground.is_empty()) {
         of_rule(field, rule, &mut said);
     }
@@ -97,10 +97,10 @@ fn item(field: &FieldDefinition) -> Said {
 /// Of a rule only what the item says itself; the ground is told once.
 fn of_rule(field: &FieldDefinition, rule: &AuthorityRule, said: &mut Said) {
     if rule.order != field.authority {
-        put(said, &format!("rule {}: order", rule.ground), order(&rule.order));
+        put(said, &format!("rule {}: order", rule.ground), &order(&rule.order));
     }
     if rule.severity != field.harm {
-        put(said, &format!("rule {}: severity", rule.ground), rule.severity);
+        put(said, &format!("rule {}: severity", rule.ground), &rule.severity);
     }
 }
 
@@ -115,10 +115,10 @@ fn of_ground(ground: &Ground) -> Said {
     put(&mut said, "article_vi", &ground.article_vi);
     put(&mut said, "vi", &ground.vi);
     put(&mut said, "en", &ground.en);
-    put(&mut said, "effect", ground.effect.as_str());
-    put(&mut said, "from", ground.from.map_or_else(String::new, |day| day.to_string()));
-    put(&mut said, "until", ground.until.map_or_else(String::new, |day| day.to_string()));
-    put(&mut said, "when", ground.when.as_ref().map_or_else(String::new, when));
+    put(&mut said, "effect", &ground.effect.as_str());
+    put(&mut said, "from", &ground.from.map_or_else(String::new, |day| day.to_string()));
+    put(&mut said, "until", &ground.until.map_or_else(String::new, |day| day.to_string()));
+    put(&mut said, "when", &ground.when.as_ref().map_or_else(String::new, when));
     said
 }
 

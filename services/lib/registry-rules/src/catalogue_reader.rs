@@ -251,7 +251,8 @@ impl Reader {
         if stated && entry.authority.is_empty() {
             self.faults.push(CatalogueError::Nobody(entry.name.clone()));
         }
-        if !stated && !(entry.authority.is_empty() && entry.rules.is_empty()) {
+        let ordered = !entry.authority.is_empty() || !entry.rules.is_empty();
+        if ordered && !stated {
             self.faults.push(CatalogueError::NotStated(entry.name.clone()));
         }
         if !is_weight(entry.harm) {

@@ -66,20 +66,17 @@ impl<'a> Claims<'a> {
             let key = &record.record_key;
             // Most records do not state most items: that is asked first, it is cheaper than whether they might.
             let Some(value) = record.fields.get(&field.name).filter(|v| !v.is_empty()) else { continue };
-            match rule.rank(key.source(), key.entity(), key.role()) {
-                Some(rank) => {
-                    if claims.in_time(field, record, today) {
-                        claims.standing.push(Claim { record, value, rank });
-                    }
+            let rank = rule.rank(key.source(), key.entity(), key.role());
+            // Under another rule of the item somebody else may have a say.
+            let elsewhere = || field.rank(key.source(), key.entity(), key.role()).is_some();
+            if rank.is_none() && (field.rules.len() == 1 || !elsewhere()) {
+                continue;
+            }
+            if claims.in_time(field, record, today) {
+                match rank {
+                    Some(rank) => claims.standing.push(Claim { record, value, rank }),
+                    None => claims.without.push((record, value)),
                 }
-                None if field.rules.len() > 1
-                    && field.rank(key.source(), key.entity(), key.role()).is_some() =>
-                {
-                    if claims.in_time(field, record, today) {
-                        claims.without.push((record, value));
-                    }
-                }
-                None => {}
             }
         }
         claims.standing.sort_by(|a, b| a.precedence().cmp(&b.precedence()));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What others may hear of a person through a family or household tie (Law on Identity art. 9(15), 9(23)).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct PersonFacts {
     /// Who.
     pub person_id: PersonId,

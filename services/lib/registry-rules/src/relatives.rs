@@ -56,7 +56,8 @@ fn stands(tie: &Tie, kind: TieKind, replaced: Replaced) -> bool {
         TieKind::Child => facts.father_replaced,
         TieKind::Spouse | TieKind::Household => false,
     };
-    !(by_birth && lost) && !(kind == TieKind::Child && facts.registered_again)
+    let again = kind == TieKind::Child && facts.registered_again;
+    !(again || by_birth && lost)
 }
 
 /// The members of the household that the person is registered in: the dead and the missing are registered nowhere
