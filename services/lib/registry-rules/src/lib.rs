@@ -59,7 +59,7 @@ pub use catalogue::{
 };
 pub use catalogue_diff::{Difference, differences};
 pub use catalogue_reader::CatalogueError;
-pub use code::{CodeList, CodeListError, CodeLists};
+pub use code::{CodeList, CodeListError, CodeLists, CodeName, Lead, Period};
 pub use decision::{Considered, Decision, DecisionError};
 pub use digits::NumberRule;
 pub use facts::{PersonFacts, Tie, TieKind};
