@@ -1,9 +1,9 @@
 //! The field catalogue: which items exist, what they look like, who has authority, what a disagreement does.
 
-use crate::FieldName;
 use crate::authority::{AuthorityRank, AuthorityRule, Cohort, Ground, rank_in};
 use crate::cohort::Cohorts;
 use crate::digits::NumberRule;
+use crate::{FieldName, SourceRecord};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -240,6 +240,16 @@ impl FieldCatalogue {
         let (first, rest) = rule.split_once('/')?;
         let name = if first == "decision" { first } else { rest.split('/').next().unwrap_or_default() };
         self.grounds.get(name)
+    }
+
+    /// The rule of an item that decides on a day about the person who has these records.
+    pub fn rule_for<'f>(
+        &self,
+        field: &'f FieldDefinition,
+        records: &[&SourceRecord],
+        day: NaiveDate,
+    ) -> Option<&'f AuthorityRule> {
+        field.rule_on(day, Cohorts::of(&self.cohorts, records))
     }
 
     /// Whether a record of this kind may state any item at all.

@@ -3,6 +3,7 @@
 use crate::authority::{AuthorityRule, Effect};
 use crate::case::FingerprintKey;
 use crate::catalogue::{Comparison, ConflictRule, FieldDefinition};
+use crate::code::province_since_2025;
 use crate::cohort::legal_date;
 use crate::decision::Decision;
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 };
 use chrono::NaiveDate;
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// One record's statement of one field.
 #[derive(Clone, Copy, Debug)]
@@ -276,15 +278,70 @@ fn both(left: &FieldValue, right: &FieldValue, part: &str, same: impl Fn(&str, &
     left.part(part).zip(right.part(part)).is_some_and(|(a, b)| same(a, b))
 }
 
-/// Parts that both sides have must agree; codes of different lists (old and new provinces) say nothing against it.
+/// Parts that both sides have must agree. Where the provinces are of different times, so are the communes and what lies in
+/// them: the old province must have gone into the new one, and no more can be said (a commune may have been divided).
 fn addresses_compatible(left: &FieldValue, right: &FieldValue) -> bool {
     let (FieldValue::Parts(a), FieldValue::Parts(b)) = (left, right) else {
         return false;
     };
-    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (x, y))).all(|(x, y)| {
+    let coded = |parts: &'_ BTreeMap<String, String>| {
+        let (list, code) = parts.get("province")?.split_once(':')?;
+        Some((list.to_owned(), code.to_owned()))
+    };
+    let of_different_times = match (coded(a), coded(b)) {
+        (Some((list, _)), Some((other, _))) => list != other,
+        (None, _) | (_, None) => false,
+    };
+    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (name, x, y))).all(|(name, x, y)| {
         match (x.split_once(':'), y.split_once(':')) {
-            (Some((list, _)), Some((other, _))) if list != other => true,
-            _ => unaccented(x) == unaccented(y),
+            (Some((list, code)), Some((other, later))) if list != other => {
+                provinces_compatible((list, code), (other, later))
+            }
+            _ => {
+                (of_different_times && WITHIN_PROVINCE.contains(&name.as_str()))
+                    || unaccented(x) == unaccented(y)
+            }
         }
     })
+}
+
+/// Parts of an address whose meaning depends on the province's time.
+const WITHIN_PROVINCE: [&str; 2] = ["commune", "detail"];
+
+/// Provinces before and since 1 July 2025: the one must have gone into the other. Codes of other lists say nothing.
+fn provinces_compatible(left: (&str, &str), right: (&str, &str)) -> bool {
+    match (left, right) {
+        (("province_2004", old), ("province_2025", new))
+        | (("province_2025", new), ("province_2004", old)) => {
+            province_since_2025(old).is_none_or(|became| became == new)
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(province: &str, commune: &str) -> FieldValue {
+        FieldValue::parts([("province", province.to_owned()), ("commune", commune.to_owned())])
+    }
+
+    /// 15 was Yên Bái and is Lào Cai, into which both Yên Bái (15) and Lào Cai (10) went.
+    #[test]
+    fn addresses_of_different_times_agree_where_the_old_province_went_into_the_new() {
+        for (left, right, same) in [
+            (("province_2004:15", "Xã A"), ("province_2004:15", "xa a"), true),
+            (("province_2004:15", "Xã A"), ("province_2004:15", "Xã B"), false),
+            (("province_2004:15", "Xã A"), ("province_2025:15", "Xã B"), true),
+            (("province_2004:10", "Xã A"), ("province_2025:15", "Xã B"), true),
+            (("province_2025:15", "Xã B"), ("province_2004:10", "Xã A"), true),
+            (("province_2004:24", "Xã A"), ("province_2025:15", "Xã A"), false),
+            (("province_2004:27", "Xã A"), ("province_2025:24", "Xã A"), true),
+            (("province_2004:99", "Xã A"), ("province_2025:24", "Xã A"), true),
+        ] {
+            let (a, b) = (address(left.0, left.1), address(right.0, right.1));
+            assert_eq!(compatible(Comparison::Address, &a, &b), same, "{left:?} {right:?}");
+        }
+    }
 }

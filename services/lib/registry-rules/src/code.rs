@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// One list: its own codes and the numberings of others that can be translated into it.
 ///
@@ -291,6 +292,16 @@ impl CodeList {
             .chain(codes.map(|(code, _)| format!("code '{code}'")))
             .map(|what| CodeListError::Backwards { list: self.list.clone(), what })
     }
+}
+
+/// Into which of the 34 provinces one of the 63 went, read once from the filed list: the law of 2025 does not change.
+pub(crate) fn province_since_2025(code_of_2004: &str) -> Option<&'static str> {
+    static WENT_INTO: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+        let filed = include_str!("../../../../schemas/codes/province_2025.toml");
+        let list = toml::from_str::<CodeList>(filed).ok();
+        list.and_then(|mut list| list.from.remove("province_2004")).unwrap_or_default()
+    });
+    WENT_INTO.get(code_of_2004).map(String::as_str)
 }
 
 #[cfg(test)]
