@@ -20,15 +20,12 @@ pub(super) fn differences(
         let has = |person: &&NaivePerson| {
             person.records.iter().map(|r| r.record_key.as_str()).collect::<BTreeSet<_>>() == keys
         };
-        match persons.iter().find(has) {
-            Some(person) => found.extend(of_person(wanted, person, catalogue)),
-            None => {
-                let there: BTreeSet<BTreeSet<&str>> = persons
-                    .iter()
-                    .map(|p| p.records.iter().map(|r| r.record_key.as_str()).collect())
-                    .collect();
-                found.push(format!("nobody has exactly the records {keys:?}; there are {there:?}"));
-            }
+        if let Some(person) = persons.iter().find(has) {
+            found.extend(of_person(wanted, person, catalogue));
+        } else {
+            let keys_of = |p: &'_ NaivePerson| p.records.iter().map(|r| r.record_key.to_string()).collect();
+            let there: BTreeSet<BTreeSet<String>> = persons.iter().map(keys_of).collect();
+            found.push(format!("nobody has exactly the records {keys:?}; there are {there:?}"));
         }
     }
     found

@@ -11,6 +11,7 @@ pub use naive::{NaivePerson, NaiveRegistry, Terms};
 
 use crate::pipeline::project;
 use anyhow::Context as _;
+use file::Expectation;
 use registry_rules::{CodeLists, FieldCatalogue, FingerprintKey, SourceRecord};
 use std::path::Path;
 
@@ -73,25 +74,27 @@ impl Case {
     /// What does not come out as it must; nothing where all does. Each expectation is tried in many orders, with
     /// repetitions and with earlier versions coming last.
     pub fn faults(&self, rules: &Rules) -> Vec<String> {
-        let mut faults = Vec::new();
-        for expected in &self.file.expect {
-            let known = expected.after.unwrap_or(self.records.len());
-            let known = self.records.get(..known).unwrap_or(&self.records);
-            let terms = Terms { catalogue: &rules.catalogue, key: &rules.key, today: expected.on };
-            let mut hashes = Vec::new();
-            for order in orders(known) {
-                let persons = NaiveRegistry::of(&order).persons(terms);
-                hashes.push(NaiveRegistry::state_hash(&persons));
-                for fault in compare::differences(expected, &persons, &rules.catalogue) {
-                    let fault = format!("{}, {} on {}: {fault}", self.name, expected.because, expected.on);
-                    if !faults.contains(&fault) {
-                        faults.push(fault);
-                    }
-                }
-            }
-            if hashes.windows(2).any(|pair| pair.first() != pair.last()) {
-                faults.push(format!("{} on {}: the state hash depends on the order", self.name, expected.on));
-            }
+        let mut faults: Vec<String> =
+            self.file.expect.iter().flat_map(|expected| self.faults_of(expected, rules)).collect();
+        faults.sort();
+        faults.dedup();
+        faults
+    }
+
+    fn faults_of(&self, expected: &Expectation, rules: &Rules) -> Vec<String> {
+        let known = expected.after.unwrap_or(self.records.len());
+        let known = self.records.get(..known).unwrap_or(&self.records);
+        let terms = Terms { catalogue: &rules.catalogue, key: &rules.key, today: expected.on };
+        let place = format!("{} on {} ({})", self.name, expected.on, expected.because);
+        let (mut faults, mut hashes) = (Vec::new(), Vec::new());
+        for order in orders(known) {
+            let persons = NaiveRegistry::of(&order).persons(terms);
+            hashes.push(NaiveRegistry::state_hash(&persons));
+            let differing = compare::differences(expected, &persons, &rules.catalogue);
+            faults.extend(differing.into_iter().map(|fault| format!("{place}: {fault}")));
+        }
+        if hashes.windows(2).any(|pair| pair.first() != pair.last()) {
+            faults.push(format!("{place}: the state hash depends on the order"));
         }
         faults
     }
