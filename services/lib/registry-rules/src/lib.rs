@@ -32,6 +32,7 @@ mod identifier;
 mod ledger;
 mod merge;
 mod name;
+mod numbers;
 mod partial_date;
 mod person;
 mod population;

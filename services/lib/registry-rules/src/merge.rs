@@ -10,10 +10,11 @@ use crate::cohort::{Cohorts, REGISTERED_AGAIN};
 use crate::decision::{Decision, in_force};
 use crate::digits::STATED_BY_DIGITS;
 use crate::facts::{PersonFacts, Tie};
+use crate::numbers::{cmnd9, issue_order, pins};
 use crate::relatives::{household, relatives};
 use crate::{
-    FieldName, FieldState, FieldValue, IdentifierKind, Lifecycle, PartialDate, PersonId, PersonImage, Pin,
-    PinStanding, PinState, RecordKey, RegisterEntry, SourceRecord, StandingField,
+    FieldName, FieldState, FieldValue, Lifecycle, PersonId, PersonImage, Pin, PinStanding, PinState,
+    RecordKey, RegisterEntry, SourceRecord, StandingField,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -154,11 +155,6 @@ fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     items.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn cmnd9(records: &[SourceRecord]) -> Vec<String> {
-    let numbers = records.iter().filter(|r| r.standing.counts()).flat_map(|r| &r.identifiers);
-    sorted(numbers.filter(|i| i.kind == IdentifierKind::Cmnd9).map(|i| i.value.clone()))
-}
-
 /// What follows from the person's own records and decisions.
 struct Own {
     fields: BTreeMap<FieldName, StandingField>,
@@ -260,15 +256,13 @@ impl Own {
         self.list(field, elements, &field.collected);
     }
 
-    /// The digits of the number that stands against what stands: the number is flagged, each difference is a case. A
-    /// cancelled number was cancelled because it differed.
+    /// The digits of the number in force against what stands: the number is flagged, each difference is a case. A cancelled
+    /// number was cancelled because it differed, and one that the register does not know says nothing.
     fn digits(&mut self, input: &MergeInput<'_>) {
         let Some(rule) = input.catalogue.number() else { return };
-        let Some(pin) = self.field("npd.pin").and_then(|f| f.value.text()?.parse::<Pin>().ok()) else {
-            return;
-        };
-        let stands = |p: &&PinState| p.value == pin.as_str() && p.state != PinStanding::Cancelled;
-        let Some(bearer) = self.pins.iter().find(stands).and_then(|_| bearer(input, &pin)) else { return };
+        let number = self.field("npd.pin").filter(|f| f.state == FieldState::SoleSource);
+        let number = number.and_then(|f| Some((f.value.text()?.parse::<Pin>().ok()?, f.record_key.clone()?)));
+        let Some((pin, bearer)) = number else { return };
         let number = FieldValue::Text(pin.as_str().to_owned());
         let mut differing = Vec::new();
         for (name, standing) in
@@ -394,48 +388,6 @@ fn conflict(
         records: all().map(|claim| claim.key().clone()).collect(),
         severity: rule.severity,
     }
-}
-
-/// The record that a number stands by: the register's entry, else the first that carries it.
-fn bearer(input: &MergeInput<'_>, pin: &Pin) -> Option<RecordKey> {
-    let entry = input.register.iter().filter(|e| e.pin == *pin).map(|e| &e.record_key).min();
-    let carries =
-        |r: &&SourceRecord| r.standing.counts() && r.identifier(IdentifierKind::Pin) == Some(pin.as_str());
-    entry.or_else(|| input.records.iter().filter(carries).map(|r| &r.record_key).min()).cloned()
-}
-
-/// The person's numbers: those of the register, and those that records carry and the register does not know.
-fn pins(input: &MergeInput<'_>) -> Vec<PinState> {
-    let mut pins: BTreeMap<String, PinStanding> = BTreeMap::new();
-    for entry in input.register {
-        let state = if entry.cancelled { PinStanding::Cancelled } else { PinStanding::Current };
-        let known = pins.entry(entry.pin.as_str().to_owned()).or_insert(state);
-        *known = (*known).min(state);
-        if let Some(old) = &entry.replaces {
-            pins.entry(old.as_str().to_owned()).or_insert(PinStanding::Cancelled);
-        }
-    }
-    // Without a register entry a number stands for the person only if no entry speaks against it: it was accepted.
-    if input.register.is_empty() {
-        let carried = input.records.iter().filter_map(|r| r.identifier(IdentifierKind::Pin));
-        for pin in carried.filter(|pin| pin.parse::<Pin>().is_ok()) {
-            pins.entry(pin.to_owned()).or_insert(PinStanding::Unknown);
-        }
-    }
-    pins.into_iter().map(|(value, state)| PinState { value, state }).collect()
-}
-
-/// Of several numbers in force the one issued last stands (legal date, then digits).
-fn issue_order(input: &MergeInput<'_>, pin: &str) -> (Option<NaiveDate>, String) {
-    let issued = input
-        .records
-        .iter()
-        .filter(|r| {
-            r.record_key.source() == crate::PIN_REGISTER.0 && r.identifier(IdentifierKind::Pin) == Some(pin)
-        })
-        .filter_map(|r| r.valid_from.map(PartialDate::latest))
-        .max();
-    (issued, pin.to_owned())
 }
 
 #[cfg(test)]

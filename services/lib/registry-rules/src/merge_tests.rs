@@ -1,6 +1,7 @@
 //! Merge rules by tables, and the laws that hold for any set of records.
 
 use super::*;
+use crate::IdentifierKind;
 use crate::{CaseKind, Considered, RecordKey, Standing, Version};
 use chrono::{TimeZone, Utc};
 use proptest::prelude::*;
