@@ -3,8 +3,8 @@
 use anyhow::{Context as _, anyhow, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use registry_rules::{
-    ActReference, CodeLists, FieldValue, Identifier, IdentifierKind, Pin, RecordKey, SourceRecord, Standing,
-    Version, normalise_text,
+    ActReference, CodeLists, Considered, FieldName, FieldValue, FingerprintKey, Identifier, IdentifierKind,
+    Pin, RecordKey, SourceRecord, Standing, Version, normalise_text,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -50,6 +50,18 @@ struct Statement {
     group: Option<String>,
     #[serde(default)]
     fields: BTreeMap<String, Said>,
+    decision: Option<Decided>,
+}
+
+/// A steward's decision, in a record of the source `steward`: which record's value stands, and whose values were seen, as
+/// those records say at that point of the case.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Decided {
+    field: String,
+    takes: String,
+    considered: Vec<String>,
+    reverses: Option<String>,
 }
 
 /// A value as the case writes it.
@@ -142,14 +154,26 @@ pub struct ExpectedCase {
 }
 
 impl CaseFile {
-    /// Reads a case; `lists` translate the codes that it writes in a source's own numbering.
-    pub fn read(text: &str, lists: &CodeLists) -> anyhow::Result<(Self, Vec<SourceRecord>)> {
+    /// Reads a case; `lists` translate the codes that it writes in a source's own numbering, `key` hashes the values that
+    /// its decisions have seen.
+    pub fn read(
+        text: &str,
+        lists: &CodeLists,
+        key: &FingerprintKey,
+    ) -> anyhow::Result<(Self, Vec<SourceRecord>)> {
         let file: Self = toml::from_str(text)?;
-        let records = file.record.iter().zip(1_u64..);
-        let records = records.map(|(statement, place)| {
-            statement.record(place, lists).with_context(|| format!("record {place} ({})", statement.key))
-        });
-        let records = records.collect::<anyhow::Result<_>>()?;
+        let mut records: Vec<SourceRecord> = Vec::new();
+        for (statement, place) in file.record.iter().zip(1_u64..) {
+            let read = || {
+                let mut record = statement.record(place, lists)?;
+                if let Some(decided) = &statement.decision {
+                    decided.put(&mut record, &records, key)?;
+                }
+                anyhow::Ok(record)
+            };
+            let record = read().with_context(|| format!("record {place} ({})", statement.key))?;
+            records.push(record);
+        }
         Ok((file, records))
     }
 }
@@ -215,6 +239,36 @@ impl Statement {
 /// An act of the civil-status register.
 fn reference(act: &str, role: Option<&str>) -> ActReference {
     ActReference { source: "civil_status".to_owned(), act: act.to_owned(), role: role.map(ToOwned::to_owned) }
+}
+
+impl Decided {
+    /// Writes the decision as the console's row is mapped.
+    fn put(
+        &self,
+        record: &mut SourceRecord,
+        before: &[SourceRecord],
+        key: &FingerprintKey,
+    ) -> anyhow::Result<()> {
+        let field: FieldName = self.field.parse()?;
+        let mut considered = Vec::new();
+        for seen in &self.considered {
+            let record_key = RecordKey::try_from(seen.clone())?;
+            let said =
+                before.iter().rev().find(|r| r.record_key == record_key).and_then(|r| r.fields.get(&field));
+            let value = said.with_context(|| format!("{seen} says nothing of {field} before"))?;
+            considered.push(Considered { record_key, value_hash: key.value(value) });
+        }
+        let mut put = |name: &str, text: String| {
+            anyhow::Ok(record.fields.insert(format!("steward.{name}").parse()?, FieldValue::Text(text)))
+        };
+        put("field", field.to_string())?;
+        put("takes", self.takes.clone())?;
+        put("considered", serde_json::to_string(&considered)?)?;
+        if let Some(reversed) = &self.reverses {
+            put("reverses", reversed.clone())?;
+        }
+        Ok(())
+    }
 }
 
 impl Said {

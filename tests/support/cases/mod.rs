@@ -26,6 +26,9 @@ pub struct Case {
     pub records: Vec<SourceRecord>,
 }
 
+/// Any key does: fingerprints are compared among themselves.
+const KEY: FingerprintKey = FingerprintKey::new([7; 32]);
+
 /// The rules that cases are run by: those that are filed.
 #[derive(Debug)]
 pub struct Rules {
@@ -40,7 +43,7 @@ impl Rules {
         let catalogue = FieldCatalogue::parse(&text).map_err(|faults| {
             anyhow::anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })?;
-        Ok(Self { catalogue, key: FingerprintKey::new([7; 32]) })
+        Ok(Self { catalogue, key: KEY })
     }
 }
 
@@ -50,7 +53,7 @@ pub fn corpus() -> anyhow::Result<Vec<Case>> {
     let lists = CodeLists::parse(lists.iter().map(|(_, text)| text.as_str()))
         .map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     let read = |(name, text): (String, String)| {
-        let (file, records) = CaseFile::read(&text, &lists).with_context(|| name.clone())?;
+        let (file, records) = CaseFile::read(&text, &lists, &KEY).with_context(|| name.clone())?;
         Ok(Case { name, file, records })
     };
     texts(&project().join("tests/fixtures/cases"))?.into_iter().map(read).collect()

@@ -9,10 +9,6 @@ use std::collections::BTreeMap;
 const MALE: &str = "sex:1";
 const FEMALE: &str = "sex:2";
 
-/// Items that digits state (Circular 59/2021/TT-BCA art. 4).
-pub(crate) const STATED_BY_DIGITS: [&str; 3] =
-    ["npd.date_of_birth", "npd.place_of_birth_registration", "npd.sex"];
-
 /// How digits are held against what stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,7 +24,7 @@ pub struct NumberRule {
 }
 
 impl NumberRule {
-    /// Whether the digits contradict the value that stands for one of [`STATED_BY_DIGITS`].
+    /// Whether the digits contradict the value that stands for an item; they state three (Circular 59/2021/TT-BCA art. 4).
     pub(crate) fn contradicts(&self, pin: &Pin, item: &str, value: &FieldValue) -> bool {
         match item {
             "npd.sex" => sex_differs(pin, value),

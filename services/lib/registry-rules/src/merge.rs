@@ -8,7 +8,6 @@ use crate::catalogue::{Cardinality, FieldCatalogue, FieldDefinition};
 use crate::claims::{Claims, Verdict, earlier, next_turn};
 use crate::cohort::{Cohorts, REGISTERED_AGAIN};
 use crate::decision::{Decision, in_force};
-use crate::digits::STATED_BY_DIGITS;
 use crate::facts::{PersonFacts, Tie};
 use crate::numbers::{cmnd9, issue_order, pins};
 use crate::relatives::{household, relatives};
@@ -265,9 +264,7 @@ impl Own {
         let Some((pin, bearer)) = number else { return };
         let number = FieldValue::Text(pin.as_str().to_owned());
         let mut differing = Vec::new();
-        for (name, standing) in
-            self.fields.iter().filter(|(name, _)| STATED_BY_DIGITS.contains(&name.as_str()))
-        {
+        for (name, standing) in &self.fields {
             let Some(stated_by) = &standing.record_key else { continue };
             if rule.contradicts(&pin, name.as_str(), &standing.value) {
                 let said = [(stated_by, &standing.value), (&bearer, &number)];
