@@ -370,14 +370,8 @@ const TIES: [(&str, &str); 2] = [
 #[test]
 fn a_merge_rule_stands_behind_every_item() {
     let rules = Rules::filed();
-    let other = PersonFacts {
-        person_id: PersonId::from_u128(2),
-        name: Some("Lê A".to_owned()),
-        pin: None,
-        cmnd9: vec![],
-        nationality: None,
-        alive: true,
-    };
+    let other =
+        PersonFacts { name: Some("Lê A".to_owned()), ..PersonFacts::nothing_but(PersonId::from_u128(2)) };
     for item in rules.catalogue.iter() {
         let by = |source: &str, entity: &str, role: &str| item.rank(source, entity, role).is_some();
         let mut cases: BTreeSet<_> =

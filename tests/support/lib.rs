@@ -1,5 +1,6 @@
 //! What the tests and the developers' commands stand on: the real parts, started on this machine.
 
+pub mod cases;
 pub mod follow;
 pub mod life;
 pub mod pipeline;

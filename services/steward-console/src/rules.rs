@@ -5,13 +5,16 @@ use registry_rules::{CodeLists, FieldCatalogue};
 const CATALOGUE: &str = include_str!("../../../schemas/field-catalogue.toml");
 
 /// Every list of `schemas/codes`; a test compares.
-const CODES: [(&str, &str); 12] = [
+const CODES: [(&str, &str); 15] = [
     ("blood_type", include_str!("../../../schemas/codes/blood_type.toml")),
     ("card_status", include_str!("../../../schemas/codes/card_status.toml")),
     ("card_type", include_str!("../../../schemas/codes/card_type.toml")),
+    ("commune_example_2004", include_str!("../../../schemas/codes/commune_example_2004.toml")),
+    ("commune_example_2025", include_str!("../../../schemas/codes/commune_example_2025.toml")),
     ("country", include_str!("../../../schemas/codes/country.toml")),
     ("death_kind", include_str!("../../../schemas/codes/death_kind.toml")),
     ("ethnicity_1979", include_str!("../../../schemas/codes/ethnicity_1979.toml")),
+    ("ethnicity_gso", include_str!("../../../schemas/codes/ethnicity_gso.toml")),
     ("marital_status", include_str!("../../../schemas/codes/marital_status.toml")),
     ("province_2004", include_str!("../../../schemas/codes/province_2004.toml")),
     ("province_2025", include_str!("../../../schemas/codes/province_2025.toml")),

@@ -1,6 +1,6 @@
 //! The names of sources, kinds of record, roles and parts in both languages. What has no name here is shown by its code.
 
-use registry_rules::{CaseKind, PartialDate, Standing};
+use registry_rules::{CaseKind, FieldCatalogue, Ground, PartialDate, Standing};
 
 use crate::language::{Language, Texts};
 
@@ -114,18 +114,22 @@ pub(crate) fn standing(standing: Standing, language: Language) -> &'static str {
     found.map_or(standing.as_str(), |(_, vi, en)| language.pick(vi, en))
 }
 
-/// A rule of the golden record (`npd.birth_name/0`, `decision/…`) in words; one not known here as it is.
-pub(crate) fn rule(rule: &str, language: Language) -> String {
-    match rule.split_once('/') {
-        Some(("decision", id)) => format!("{} {id}", language.pick("quyết định", "decision")),
-        Some((_, rank)) => rank.parse::<usize>().map_or_else(
-            |_| rule.to_owned(),
-            |rank| {
-                let words = language.pick("nguồn có thẩm quyền thứ", "source of authority rank");
-                format!("{words} {} ({rule})", rank + 1)
-            },
-        ),
-        None => rule.to_owned(),
+/// A rule of the golden record (`npd.birth_name/joint_verification/0`, `decision/…`) in words, with the article it stands on;
+/// one not known here as it is.
+pub(crate) fn rule(rule: &str, catalogue: &FieldCatalogue, language: Language) -> String {
+    let Some((first, rest)) = rule.split_once('/') else { return rule.to_owned() };
+    let cited = |ground: &Ground| format!("{}; ", language.pick(&ground.article_vi, &ground.article));
+    let article = catalogue.ground_of(rule).map_or_else(String::new, cited);
+    if first == "decision" {
+        return format!("{} {rest}", language.pick("quyết định", "decision"));
+    }
+    let rank = rest.rsplit('/').next().and_then(|rank| rank.parse::<usize>().ok());
+    match rank {
+        Some(rank) => {
+            let words = language.pick("nguồn có thẩm quyền thứ", "source of authority rank");
+            format!("{words} {} ({article}{rule})", rank + 1)
+        }
+        None => format!("{article}{rule}"),
     }
 }
 
@@ -133,6 +137,7 @@ pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
     match kind {
         CaseKind::FieldConflict => texts.kind_field_conflict,
         CaseKind::IdentifierConflict => texts.kind_identifier_conflict,
+        CaseKind::DigitMismatch => texts.kind_digit_mismatch,
     }
 }
 

@@ -126,9 +126,15 @@ impl Live {
 }
 
 /// Runs `dansync`; an argument may hold white space.
-pub(super) async fn run(words: Vec<String>, config: &Path) -> anyhow::Result<Said> {
+pub(super) async fn run(mut words: Vec<String>, config: &Path) -> anyhow::Result<Said> {
+    words.extend(["--config".to_owned(), config.display().to_string()]);
+    run_bare(words).await
+}
+
+/// Runs `dansync` without a configuration.
+pub(super) async fn run_bare(words: Vec<String>) -> anyhow::Result<Said> {
     let mut command = Command::new(binary()?);
-    command.args(words).arg("--config").arg(config).env_remove("DANSYNC_USER").env_remove("DANSYNC_CONFIG");
+    command.args(words).env_remove("DANSYNC_USER").env_remove("DANSYNC_CONFIG");
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     Ok(Said {
         code: output.status.code().context("ended by a signal")?,

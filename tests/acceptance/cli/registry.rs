@@ -1,6 +1,7 @@
 //! `registry`, `sweep`, `load`, `day` and `rules`.
 
-use super::live::{Live, keys};
+use super::live::{Live, keys, run_bare};
+use acceptance::pipeline::project;
 use serde_json::Value;
 
 /// Twelve digits that nobody has.
@@ -83,7 +84,7 @@ pub(super) async fn sweeps_loads_days_and_rules(live: &Live) -> anyhow::Result<(
     live.reconciler("day open --date tomorrow").await?.refused(2, &["--date"]);
 
     let rules = live.reconciler("rules show -o json").await?.json();
-    assert_eq!(keys(&rules), ["version", "business_date", "in_force", "kept", "shown", "fields"]);
+    assert_eq!(keys(&rules), ["version", "business_date", "in_force", "kept", "shown", "grounds", "fields"]);
     let in_force = rules["in_force"].as_str().unwrap();
     assert_eq!(rules["shown"], in_force);
     let has = |field: &Value, name: &str| field["name"] == name && field["article"] != "";
@@ -92,5 +93,37 @@ pub(super) async fn sweeps_loads_days_and_rules(live: &Live) -> anyhow::Result<(
     live.reconciler("rules show no-such-set").await?.refused(1, &["no rule set", "dansync rules show"]);
     let activated = live.reconciler(&format!("rules activate {in_force} -o json")).await?.json();
     assert_eq!(keys(&activated), ["version", "rule_set", "before"]);
+    rule_files(live, in_force).await
+}
+
+/// A rule set in a file: sound, with faults, and held against what is in force.
+async fn rule_files(live: &Live, in_force: &str) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(project().join("schemas/field-catalogue.toml"))?;
+    let same = live.file("same.toml", &text)?.display().to_string();
+    let other = text.replacen("from = \"2027-03-01\"", "from = \"2027-07-01\"", 1);
+    let other = live.file("other.toml", &other)?.display().to_string();
+    let broken =
+        text.replacen("effect = \"verify\"", "effect = \"shrug\"", 1).replacen("harm = 5", "harm = 7", 1);
+    let broken = live.file("broken-rules.toml", &broken)?.display().to_string();
+
+    let bare = |words: String| run_bare(words.split(' ').map(ToOwned::to_owned).collect());
+    let sound = bare(format!("rules validate {same} -o json")).await?.json();
+    assert_eq!(keys(&sound), ["version", "file", "valid", "rule_set_version", "fields", "grounds", "faults"]);
+    assert_eq!((&sound["valid"], &sound["faults"]), (&Value::Bool(true), &serde_json::json!([])));
+    let said = bare(format!("rules validate {broken}")).await?;
+    said.refused(65, &["ground 'joint_verification' is not readable", "shrug", "harm of npd.birth_name"]);
+    assert_eq!(said.out, format!("{broken}: the rule set is not valid\n"));
+
+    let none = live.reconciler(&format!("rules diff {in_force} {same} -o json")).await?.json();
+    assert_eq!(keys(&none), ["version", "before", "after", "differences"]);
+    assert_eq!(none["differences"], serde_json::json!([]));
+    let one = live.reconciler(&format!("rules diff in-force {other} -o json")).await?.json();
+    let differences = serde_json::json!([
+        {"of": "ground birth_is_original", "part": "from", "before": "2027-03-01", "after": "2027-07-01"}
+    ]);
+    assert_eq!(one["differences"], differences);
+    let text = bare(format!("rules diff {same} {other}")).await?;
+    assert!(text.out.contains("2027-07-01"), "{text:?}");
+    live.reconciler(&format!("rules diff no-such-set {same}")).await?.refused(1, &["no rule set"]);
     Ok(())
 }

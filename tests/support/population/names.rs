@@ -193,7 +193,7 @@ mod tests {
         for (code, _, newer) in GROUPS {
             let own = list.translate(None, code).unwrap();
             assert!(
-                newer.is_none_or(|newer| list.translate(Some("residence"), newer).as_ref() == Some(&own)),
+                newer.is_none_or(|newer| list.translate(Some("ethnicity_gso"), newer).as_ref() == Some(&own)),
                 "{code}"
             );
         }

@@ -14,17 +14,21 @@ pub enum CaseKind {
     FieldConflict,
     /// A record carries a number whose register entry shares neither name nor date of birth.
     IdentifierConflict,
+    /// The digits of the person's number state another sex, birth year or place than what stands: the number stays, a
+    /// human looks (Decree 70/2024 art. 11(7)(b)).
+    DigitMismatch,
 }
 
 impl CaseKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::FieldConflict, Self::IdentifierConflict];
+    pub const ALL: [Self; 3] = [Self::FieldConflict, Self::IdentifierConflict, Self::DigitMismatch];
 
     /// The name used in tables and pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FieldConflict => "field_conflict",
             Self::IdentifierConflict => "identifier_conflict",
+            Self::DigitMismatch => "digit_mismatch",
         }
     }
 }

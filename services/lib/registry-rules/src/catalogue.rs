@@ -1,6 +1,10 @@
 //! The field catalogue: which items exist, what they look like, who has authority, what a disagreement does.
 
-use crate::FieldName;
+use crate::authority::{AuthorityRank, AuthorityRule, Cohort, Ground, rank_in};
+use crate::cohort::Cohorts;
+use crate::digits::NumberRule;
+use crate::{FieldName, SourceRecord};
+use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -16,6 +20,23 @@ pub enum Cardinality {
     Identifier,
     /// From the facts of related persons, one hop away.
     Relation,
+}
+
+impl Cardinality {
+    /// The word used in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Collected => "collected",
+            Self::Identifier => "identifier",
+            Self::Relation => "relation",
+        }
+    }
+
+    /// Whether records state the item.
+    pub const fn is_stated(self) -> bool {
+        matches!(self, Self::One | Self::Collected)
+    }
 }
 
 /// What counts as equal, and what as a less precise statement of the same.
@@ -34,15 +55,37 @@ pub enum Comparison {
     Address,
 }
 
-/// What it means when sources say different things.
+impl Comparison {
+    /// The word used in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Name => "name",
+            Self::Date => "date",
+            Self::Text => "text",
+            Self::Address => "address",
+        }
+    }
+}
+
+/// Whether the item changes in the course of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictRule {
-    /// The item does not change by itself: the first in authority stands provisionally, the field is disputed, a case
-    /// opens (Circular 01/2022/TT-BTP art. 4(2)).
+    /// It does not change by itself: sources that differ open a case, and the rule in force says what stands meanwhile.
     Dispute,
-    /// The item changes in the course of life: the latest in legal time stands.
+    /// It does: the latest in legal time stands.
     Latest,
+}
+
+impl ConflictRule {
+    /// The word used in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dispute => "dispute",
+            Self::Latest => "latest",
+        }
+    }
 }
 
 /// Class of the item under personal-data law (Law 91/2025/QH15, Decree 356/2025).
@@ -57,55 +100,51 @@ pub enum Sensitivity {
     Sensitive,
 }
 
-/// A (source, entity, role) whose records may state the item. `*` as entity or role stands for any.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Authority {
-    /// Source database.
-    pub source: String,
-    /// Entity in it.
-    pub entity: String,
-    /// Role of the person.
-    pub role: String,
-}
-
-impl TryFrom<String> for Authority {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match *text.split('/').collect::<Vec<_>>() {
-            [source, entity, role] if ![source, entity, role].contains(&"") => {
-                Ok(Self { source: source.to_owned(), entity: entity.to_owned(), role: role.to_owned() })
-            }
-            _ => Err(format!("authority '{text}' is not source/entity/role")),
+impl Sensitivity {
+    /// The word used in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Restricted => "restricted",
+            Self::Sensitive => "sensitive",
         }
     }
 }
 
-/// All (source, entity, role) of equal authority, written in one text with spaces between.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct AuthorityRank(pub Vec<Authority>);
-
-impl TryFrom<String> for AuthorityRank {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.split_whitespace()
-            .map(|one| Authority::try_from(one.to_owned()))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
+/// The database whose procedure makes or changes the item, and whose office answers for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owner {
+    /// Electronic civil-status database (Ministry of Justice, People's Committees).
+    CivilStatus,
+    /// Residence database (Ministry of Public Security, commune police).
+    Residence,
+    /// Identity database (Ministry of Public Security).
+    Identity,
+    /// Medical database (Ministry of Health, insurance fund).
+    Medical,
+    /// The National Population Database itself.
+    Registry,
+    /// The citizen, by declaration.
+    Citizen,
 }
 
-impl Authority {
-    fn covers(&self, source: &str, entity: &str, role: &str) -> bool {
-        let fits = |want: &str, have: &str| want == "*" || want == have;
-        self.source == source && fits(&self.entity, entity) && fits(&self.role, role)
+impl Owner {
+    /// The word used in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CivilStatus => "civil_status",
+            Self::Residence => "residence",
+            Self::Identity => "identity",
+            Self::Medical => "medical",
+            Self::Registry => "registry",
+            Self::Citizen => "citizen",
+        }
     }
 }
 
 /// One item.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct FieldDefinition {
     /// Name with namespace.
     pub name: FieldName,
@@ -116,27 +155,40 @@ pub struct FieldDefinition {
     /// English title.
     pub en: String,
     /// Parts of a structure; empty for a scalar.
-    #[serde(default)]
     pub parts: Vec<String>,
     /// How many, and from where.
     pub cardinality: Cardinality,
     /// How values are compared.
     pub comparison: Comparison,
-    /// What a disagreement does.
+    /// Whether it changes in the course of life.
     pub conflict: ConflictRule,
     /// Data-protection class.
     pub sensitivity: Sensitivity,
+    /// Who answers for it; rule sets of before 2 do not say.
+    pub owner: Option<Owner>,
     /// Harm of a wrong value, 1 (nuisance) to 5 (a right is lost): weighs its cases.
     pub harm: u8,
+    /// What it said before an adoption is a family secret.
+    pub family_secret: bool,
     /// Who may state it, first in authority first; those of one rank are told apart by legal date.
-    #[serde(default)]
     pub authority: Vec<AuthorityRank>,
+    /// The rules in the order in which they are asked: the first in force and holding for the person decides.
+    pub rules: Vec<AuthorityRule>,
+    /// Business dates on which another rule may come into force.
+    pub(crate) turns: Vec<NaiveDate>,
+    /// What a list of several records' values names as its rule.
+    pub(crate) collected: String,
 }
 
 impl FieldDefinition {
-    /// The rank of a record's authority over this item, 0 the highest; none if it has none.
+    /// The rank of a record's authority over this item in the item's own order, 0 the highest; none if it has none.
     pub fn rank(&self, source: &str, entity: &str, role: &str) -> Option<usize> {
-        self.authority.iter().position(|rank| rank.0.iter().any(|a| a.covers(source, entity, role)))
+        rank_in(&self.authority, source, entity, role)
+    }
+
+    /// The rule that decides about a person of these cohorts on a day. The reader has seen to it that there is one.
+    pub(crate) fn rule_on(&self, day: NaiveDate, cohorts: Cohorts) -> Option<&AuthorityRule> {
+        self.rules.iter().find(|rule| cohorts.within(rule.cohort) && rule.in_force(day))
     }
 
     /// Names under which agreements may ask for it: the item itself for scalars and lists, each part of a structure.
@@ -150,59 +202,18 @@ impl FieldDefinition {
     }
 }
 
-/// What is wrong with the catalogue.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogueError {
-    /// Not readable.
-    #[error("field catalogue is not readable: {0}")]
-    Form(#[from] toml::de::Error),
-    /// An item is there twice.
-    #[error("field catalogue: {0} is defined twice")]
-    Twice(FieldName),
-    /// An item that records state, but no record may.
-    #[error("field catalogue: nobody has authority over {0}; name a source/entity/role under 'authority'")]
-    Nobody(FieldName),
-    /// Harm outside 1 to 5.
-    #[error("field catalogue: harm of {0} is not between 1 and 5")]
-    Harm(FieldName),
-}
-
-/// The items by name.
+/// The items by name, with the grounds that their rules stand on.
 #[derive(Clone, Debug)]
 pub struct FieldCatalogue {
     /// Version of the rule set.
     pub version: u32,
-    fields: BTreeMap<FieldName, FieldDefinition>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
-    field: Vec<FieldDefinition>,
+    pub(crate) grounds: BTreeMap<String, Ground>,
+    pub(crate) cohorts: Vec<Cohort>,
+    pub(crate) number: Option<NumberRule>,
+    pub(crate) fields: BTreeMap<FieldName, FieldDefinition>,
 }
 
 impl FieldCatalogue {
-    /// Reads and checks the catalogue; all faults at once.
-    pub fn parse(text: &str) -> Result<Self, Vec<CatalogueError>> {
-        let file: File = toml::from_str(text).map_err(|e| vec![e.into()])?;
-        let (mut fields, mut faults) = (BTreeMap::new(), Vec::new());
-        for field in file.field {
-            let stated = matches!(field.cardinality, Cardinality::One | Cardinality::Collected);
-            if stated && field.authority.is_empty() {
-                faults.push(CatalogueError::Nobody(field.name.clone()));
-            }
-            if !(1..=5).contains(&field.harm) {
-                faults.push(CatalogueError::Harm(field.name.clone()));
-            }
-            let name = field.name.clone();
-            if fields.insert(name.clone(), field).is_some() {
-                faults.push(CatalogueError::Twice(name));
-            }
-        }
-        if faults.is_empty() { Ok(Self { version: file.version, fields }) } else { Err(faults) }
-    }
-
     /// The item of that name.
     pub fn get(&self, name: &FieldName) -> Option<&FieldDefinition> {
         self.fields.get(name)
@@ -211,6 +222,34 @@ impl FieldCatalogue {
     /// The items in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &FieldDefinition> {
         self.fields.values()
+    }
+
+    /// The grounds in order of their names.
+    pub fn grounds(&self) -> impl Iterator<Item = &Ground> {
+        self.grounds.values()
+    }
+
+    /// What the digits of a number are held against; rule sets of before 2 say nothing of it.
+    pub const fn number(&self) -> Option<&NumberRule> {
+        self.number.as_ref()
+    }
+
+    /// The ground that a standing field's rule names: `npd.sex/joint_verification/1`, `npd.pin/register`, `decision/…`.
+    /// None where the item has one order for all times: there the item's own article is all there is to say.
+    pub fn ground_of(&self, rule: &str) -> Option<&Ground> {
+        let (first, rest) = rule.split_once('/')?;
+        let name = if first == "decision" { first } else { rest.split('/').next().unwrap_or_default() };
+        self.grounds.get(name)
+    }
+
+    /// The rule of an item that decides on a day about the person who has these records.
+    pub fn rule_for<'f>(
+        &self,
+        field: &'f FieldDefinition,
+        records: &[&SourceRecord],
+        day: NaiveDate,
+    ) -> Option<&'f AuthorityRule> {
+        field.rule_on(day, Cohorts::of(&self.cohorts, records))
     }
 
     /// Whether a record of this kind may state any item at all.

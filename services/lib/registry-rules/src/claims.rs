@@ -1,8 +1,14 @@
 //! Who claims what about a field, and which claim stands.
 
+use crate::authority::{AuthorityRule, Effect};
+use crate::case::FingerprintKey;
 use crate::catalogue::{Comparison, ConflictRule, FieldDefinition};
+use crate::code::province_since_2025;
+use crate::cohort::legal_date;
+use crate::decision::Decision;
 use crate::{
-    FieldValue, NameLevel, PartialDate, RecordKey, SourceRecord, Standing, compare_names, unaccented,
+    FieldState, FieldValue, NameLevel, PartialDate, RecordKey, SourceRecord, Standing, compare_names,
+    unaccented,
 };
 use chrono::NaiveDate;
 use std::cmp::Reverse;
@@ -21,10 +27,6 @@ impl Claim<'_> {
         &self.record.record_key
     }
 
-    pub(crate) fn rule(&self, field: &FieldDefinition) -> String {
-        format!("{}/{}", field.name, self.rank)
-    }
-
     /// Design §3: rule rank, then corrected over the act it refers to, legal date, recorded at, record key. Never
     /// version, position or receipt: those differ between replays.
     fn precedence(&self) -> impl Ord + use<'_> {
@@ -32,10 +34,15 @@ impl Claim<'_> {
         (
             self.rank,
             record.standing != Standing::Corrected,
-            Reverse(record.valid_from.map(PartialDate::latest)),
+            Reverse(legal_date(record)),
             Reverse(record.recorded_at),
             &record.record_key,
         )
+    }
+
+    /// What was there first: without a time, last.
+    fn age(&self) -> impl Ord + use<'_> {
+        (self.record.recorded_at.is_none(), self.record.recorded_at, &self.record.record_key)
     }
 }
 
@@ -44,22 +51,56 @@ impl Claim<'_> {
 pub(crate) struct Claims<'a> {
     pub(crate) standing: Vec<Claim<'a>>,
     pub(crate) next: Option<NaiveDate>,
+    /// Statements in time that have no authority under the rule in force and may have some under another.
+    without: Vec<(&'a SourceRecord, &'a FieldValue)>,
 }
 
 impl<'a> Claims<'a> {
-    /// The claims on a field among the records, by precedence.
-    pub(crate) fn gather(field: &FieldDefinition, records: &[&'a SourceRecord], today: NaiveDate) -> Self {
+    /// The claims on a field among the records under a rule, by precedence.
+    pub(crate) fn gather(
+        field: &FieldDefinition,
+        rule: &AuthorityRule,
+        records: &[&'a SourceRecord],
+        today: NaiveDate,
+    ) -> Self {
         let mut claims = Self::default();
         for record in records.iter().filter(|r| r.standing.counts()) {
             let key = &record.record_key;
             // Most records do not state most items: that is asked first, it is cheaper than whether they might.
             let Some(value) = record.fields.get(&field.name).filter(|v| !v.is_empty()) else { continue };
-            let Some(rank) = field.rank(key.source(), key.entity(), key.role()) else { continue };
+            let rank = rule.rank(key.source(), key.entity(), key.role());
+            // Under another rule of the item somebody else may have a say.
+            let elsewhere = || field.rank(key.source(), key.entity(), key.role()).is_some();
+            if rank.is_none() && (field.rules.len() == 1 || !elsewhere()) {
+                continue;
+            }
             if claims.in_time(field, record, today) {
-                claims.standing.push(Claim { record, value, rank });
+                match rank {
+                    Some(rank) => claims.standing.push(Claim { record, value, rank }),
+                    None => claims.without.push((record, value)),
+                }
             }
         }
         claims.standing.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
+        claims
+    }
+
+    /// Whether nobody who may says anything.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.standing.is_empty() && self.without.is_empty()
+    }
+
+    /// The same statements under another rule.
+    pub(crate) fn under(&self, rule: &AuthorityRule) -> Vec<Claim<'a>> {
+        let stated =
+            self.standing.iter().map(|claim| (claim.record, claim.value)).chain(self.without.iter().copied());
+        let mut claims: Vec<_> = stated
+            .filter_map(|(record, value)| {
+                let key = &record.record_key;
+                Some(Claim { record, value, rank: rule.rank(key.source(), key.entity(), key.role())? })
+            })
+            .collect();
+        claims.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
         claims
     }
 
@@ -79,17 +120,130 @@ impl<'a> Claims<'a> {
         }
         true
     }
+}
 
-    /// The first claim of each source, by precedence: what that source says now.
-    pub(crate) fn by_source(&self) -> Vec<Claim<'a>> {
-        let mut first: BTreeMap<&str, Claim<'a>> = BTreeMap::new();
-        for claim in &self.standing {
-            first.entry(claim.record.record_key.source()).or_insert(*claim);
-        }
-        let mut claims: Vec<_> = first.into_values().collect();
-        claims.sort_by(|a, b| a.precedence().cmp(&b.precedence()));
-        claims
+/// What stands of a field, and what speaks against it.
+#[derive(Debug)]
+pub(crate) struct Verdict<'a> {
+    pub(crate) winner: Claim<'a>,
+    /// The decision that took it, if one did.
+    pub(crate) decision: Option<&'a Decision>,
+    pub(crate) state: FieldState,
+    /// What other sources say that cannot be true together with it and that no decision has seen.
+    pub(crate) against: Vec<Claim<'a>>,
+    /// Some of it is new to the decision, or there is none.
+    pub(crate) open: bool,
+}
+
+impl<'a> Verdict<'a> {
+    /// The verdict over claims in order of precedence.
+    pub(crate) fn of(
+        field: &FieldDefinition,
+        rule: &AuthorityRule,
+        claims: &[Claim<'a>],
+        decision: Option<&'a Decision>,
+        key: &FingerprintKey,
+    ) -> Option<Self> {
+        let decided = decision.and_then(|d| decided_claim(d, claims, key).map(|claim| (d, claim)));
+        let first = *claims.first()?;
+        let by_source = by_source(claims);
+        let winner = match decided {
+            Some((_, claim)) => claim,
+            None => held(field, rule, first, &by_source).unwrap_or(first),
+        };
+        let against = contradicting(field, winner, &by_source);
+        let open = against.iter().any(|c| decided.is_none_or(|(d, _)| !d.saw(c.key(), c.value, key)));
+        let state = match (decided.is_some(), open, rule.effect) {
+            (true, true, _) | (false, true, Effect::Stand) => FieldState::Disputed,
+            (false, true, Effect::Verify | Effect::Hold) => FieldState::UnderVerification,
+            (true, false, _) => FieldState::Decided,
+            (false, false, _) if by_source.len() > 1 => FieldState::Agreed,
+            (false, false, _) => FieldState::SoleSource,
+        };
+        Some(Self { winner, decision: decided.map(|(d, _)| d), state, against, open })
     }
+
+    /// Whether another verdict says the same of the person.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let against = |v: &Self| v.against.iter().map(|c| c.key().clone()).collect::<Vec<_>>();
+        self.winner.key() == other.winner.key()
+            && self.state == other.state
+            && against(self) == against(other)
+    }
+}
+
+/// The next day on which another rule gives another verdict, with nothing else changed.
+pub(crate) fn next_turn<'a>(
+    field: &FieldDefinition,
+    claims: &Claims<'a>,
+    (rule, verdict): (&AuthorityRule, Option<&Verdict<'a>>),
+    (decision, key): (Option<&'a Decision>, &FingerprintKey),
+    rule_on: impl Fn(NaiveDate) -> Option<&'a AuthorityRule>,
+    today: NaiveDate,
+) -> Option<NaiveDate> {
+    field.turns.iter().copied().filter(|turn| *turn > today).find(|turn| {
+        let Some(then) = rule_on(*turn) else { return verdict.is_some() };
+        let undisputed = verdict.is_none_or(|now| now.against.is_empty());
+        if then.same_order == rule.same_order && (undisputed || then.effect == rule.effect) {
+            return false;
+        }
+        let claims = claims.under(then);
+        match (verdict, Verdict::of(field, then, &claims, decision, key)) {
+            (None, None) => false,
+            (Some(now), Some(then)) => !now.same(&then),
+            (None, Some(_)) | (Some(_), None) => true,
+        }
+    })
+}
+
+/// The claim that a decision takes, while the record it names still says the same.
+fn decided_claim<'a>(decision: &Decision, claims: &[Claim<'a>], key: &FingerprintKey) -> Option<Claim<'a>> {
+    claims
+        .iter()
+        .find(|claim| *claim.key() == decision.takes && decision.saw(claim.key(), claim.value, key))
+        .copied()
+}
+
+/// The first claim of each source, by precedence: what that source says now.
+fn by_source<'a>(claims: &[Claim<'a>]) -> Vec<Claim<'a>> {
+    let mut first: Vec<Claim<'a>> = Vec::with_capacity(claims.len().min(4));
+    for claim in claims {
+        if first.iter().all(|known| known.key().source() != claim.key().source()) {
+            first.push(*claim);
+        }
+    }
+    first
+}
+
+/// Where a later statement waits: the one recorded first among those that cannot be true together. An act of correction
+/// was verified when it was registered, so with one among them the order of authority stands.
+fn held<'a>(
+    field: &FieldDefinition,
+    rule: &AuthorityRule,
+    first: Claim<'a>,
+    by_source: &[Claim<'a>],
+) -> Option<Claim<'a>> {
+    if rule.effect != Effect::Hold || by_source.len() < 2 {
+        return None;
+    }
+    let corrected = by_source.iter().any(|claim| claim.record.standing == Standing::Corrected);
+    let against = contradicting(field, first, by_source);
+    if corrected || against.is_empty() {
+        return None;
+    }
+    std::iter::once(first).chain(against).min_by(|a, b| a.age().cmp(&b.age()))
+}
+
+/// What other sources say that cannot be true together with the value that stands.
+fn contradicting<'a>(field: &FieldDefinition, winner: Claim<'a>, by_source: &[Claim<'a>]) -> Vec<Claim<'a>> {
+    if field.conflict == ConflictRule::Latest {
+        return Vec::new();
+    }
+    by_source
+        .iter()
+        .filter(|c| c.key() != winner.key() && !compatible(field.comparison, winner.value, c.value))
+        .copied()
+        .collect()
 }
 
 /// The earlier of two dates that may be missing.
@@ -124,15 +278,70 @@ fn both(left: &FieldValue, right: &FieldValue, part: &str, same: impl Fn(&str, &
     left.part(part).zip(right.part(part)).is_some_and(|(a, b)| same(a, b))
 }
 
-/// Parts that both sides have must agree; codes of different lists (old and new provinces) say nothing against it.
+/// Parts that both sides have must agree. Where the provinces are of different times, so are the communes and what lies in
+/// them: the old province must have gone into the new one, and no more can be said (a commune may have been divided).
 fn addresses_compatible(left: &FieldValue, right: &FieldValue) -> bool {
     let (FieldValue::Parts(a), FieldValue::Parts(b)) = (left, right) else {
         return false;
     };
-    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (x, y))).all(|(x, y)| {
+    let coded = |parts: &'_ BTreeMap<String, String>| {
+        let (list, code) = parts.get("province")?.split_once(':')?;
+        Some((list.to_owned(), code.to_owned()))
+    };
+    let of_different_times = match (coded(a), coded(b)) {
+        (Some((list, _)), Some((other, _))) => list != other,
+        (None, _) | (_, None) => false,
+    };
+    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (name, x, y))).all(|(name, x, y)| {
         match (x.split_once(':'), y.split_once(':')) {
-            (Some((list, _)), Some((other, _))) if list != other => true,
-            _ => unaccented(x) == unaccented(y),
+            (Some((list, code)), Some((other, later))) if list != other => {
+                provinces_compatible((list, code), (other, later))
+            }
+            _ => {
+                (of_different_times && WITHIN_PROVINCE.contains(&name.as_str()))
+                    || unaccented(x) == unaccented(y)
+            }
         }
     })
+}
+
+/// Parts of an address whose meaning depends on the province's time.
+const WITHIN_PROVINCE: [&str; 2] = ["commune", "detail"];
+
+/// Provinces before and since 1 July 2025: the one must have gone into the other. Codes of other lists say nothing.
+fn provinces_compatible(left: (&str, &str), right: (&str, &str)) -> bool {
+    match (left, right) {
+        (("province_2004", old), ("province_2025", new))
+        | (("province_2025", new), ("province_2004", old)) => {
+            province_since_2025(old).is_none_or(|became| became == new)
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(province: &str, commune: &str) -> FieldValue {
+        FieldValue::parts([("province", province.to_owned()), ("commune", commune.to_owned())])
+    }
+
+    /// 15 was Yên Bái and is Lào Cai, into which both Yên Bái (15) and Lào Cai (10) went.
+    #[test]
+    fn addresses_of_different_times_agree_where_the_old_province_went_into_the_new() {
+        for (left, right, same) in [
+            (("province_2004:15", "Xã A"), ("province_2004:15", "xa a"), true),
+            (("province_2004:15", "Xã A"), ("province_2004:15", "Xã B"), false),
+            (("province_2004:15", "Xã A"), ("province_2025:15", "Xã B"), true),
+            (("province_2004:10", "Xã A"), ("province_2025:15", "Xã B"), true),
+            (("province_2025:15", "Xã B"), ("province_2004:10", "Xã A"), true),
+            (("province_2004:24", "Xã A"), ("province_2025:15", "Xã A"), false),
+            (("province_2004:27", "Xã A"), ("province_2025:24", "Xã A"), true),
+            (("province_2004:99", "Xã A"), ("province_2025:24", "Xã A"), true),
+        ] {
+            let (a, b) = (address(left.0, left.1), address(right.0, right.1));
+            assert_eq!(compatible(Comparison::Address, &a, &b), same, "{left:?} {right:?}");
+        }
+    }
 }

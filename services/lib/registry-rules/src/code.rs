@@ -1,11 +1,13 @@
-//! Code lists as data: a code means nothing without its list.
+//! Code lists as data: a code means nothing without its list, and a list or a unit has its time.
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// One list: its own codes and the numberings of others that can be translated into it.
 ///
-/// A code is written `list:code` wherever it travels (`ethnicity_1979:06` is Mường, `ethnicity_gso:06` would be Hoa).
+/// A code is written `list:code` wherever it travels (`ethnicity_1979:06` is Mường, `ethnicity_gso:06` is Hoa).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeList {
@@ -13,11 +15,52 @@ pub struct CodeList {
     pub list: String,
     /// Where the list comes from: decision, standard, article.
     pub basis: String,
+    /// What the list numbers, where several lists number the same: `province`.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// Only part of the list is known or filled in: a code that is missing here may exist.
+    #[serde(default)]
+    pub incomplete: bool,
+    /// The list's codes are made up for tests and examples.
+    #[serde(default)]
+    pub synthetic: bool,
+    /// When the list is in use; codes may have a shorter time.
+    #[serde(default)]
+    pub valid: Period,
     /// The codes with their names.
     pub codes: BTreeMap<String, CodeName>,
-    /// Other numberings: name of the numbering → its code → ours.
+    /// Other numberings: name of the numbering → its code → ours. A numbering named as a list is that list.
     #[serde(default)]
     pub from: BTreeMap<String, BTreeMap<String, String>>,
+    /// Codes of other numberings that went into several of ours: which one, only the place itself can tell.
+    #[serde(default)]
+    pub split: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Numberings that are coarser than ours, for those who take them: name → our code → theirs.
+    #[serde(default)]
+    pub to: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Legal time, both days included; open where a day is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// First day.
+    #[serde(default)]
+    pub from: Option<NaiveDate>,
+    /// Last day.
+    #[serde(default)]
+    pub to: Option<NaiveDate>,
+}
+
+impl Period {
+    /// Whether a day lies in it.
+    pub fn has(self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+
+    fn is_backwards(self) -> bool {
+        self.from.zip(self.to).is_some_and(|(from, to)| to < from)
+    }
 }
 
 /// A code's name in both languages.
@@ -29,6 +72,23 @@ pub struct CodeName {
     /// English, where there is a word.
     #[serde(default)]
     pub en: Option<String>,
+    /// The unit that it lies in, with its list: the province of a commune.
+    #[serde(default)]
+    pub within: Option<String>,
+    /// When the unit has this code and name.
+    #[serde(default)]
+    pub valid: Period,
+}
+
+/// Where a code of another numbering leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lead<'a> {
+    /// To one of ours.
+    One(&'a str),
+    /// To one of several of ours: a human or the place's own papers tell which.
+    Several(&'a [String]),
+    /// Nobody knows.
+    Nowhere,
 }
 
 /// What is wrong with a code list, or a code.
@@ -47,6 +107,46 @@ pub enum CodeListError {
         /// The target.
         code: String,
     },
+    /// A numbering is a list and starts from a code that that list does not have.
+    #[error("code list {list}: '{numbering}' is a list that does not have the code '{code}'")]
+    NoStart {
+        /// The list.
+        list: String,
+        /// The numbering.
+        numbering: String,
+        /// The code.
+        code: String,
+    },
+    /// A code that leads to one and to several.
+    #[error(
+        "code list {list}: code '{code}' of '{numbering}' leads to one code under 'from' and to several under 'split'; take one out"
+    )]
+    Both {
+        /// The list.
+        list: String,
+        /// The numbering.
+        numbering: String,
+        /// The code.
+        code: String,
+    },
+    /// A unit lies in one that its list does not have.
+    #[error("code list {list}: code '{code}' lies in '{within}', which no list has; write it as list:code")]
+    NoParent {
+        /// The list.
+        list: String,
+        /// The code.
+        code: String,
+        /// The unit it is said to lie in.
+        within: String,
+    },
+    /// A time that ends before it begins.
+    #[error("code list {list}: the time of {what} ends before it begins")]
+    Backwards {
+        /// The list.
+        list: String,
+        /// The list itself, or a code.
+        what: String,
+    },
     /// Named twice.
     #[error("code list {0} is defined twice")]
     Twice(String),
@@ -57,7 +157,7 @@ pub enum CodeListError {
 pub struct CodeLists(BTreeMap<String, CodeList>);
 
 impl CodeLists {
-    /// Reads and checks lists, one TOML text each.
+    /// Reads and checks lists, one TOML text each. What a list says of another is checked where the other is there too.
     pub fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<CodeListError>> {
         let (mut lists, mut faults) = (BTreeMap::new(), Vec::new());
         for text in texts {
@@ -65,6 +165,8 @@ impl CodeLists {
                 Err(error) => faults.push(CodeListError::Form(error)),
                 Ok(list) => {
                     faults.extend(list.dead_ends());
+                    faults.extend(list.double_leads());
+                    faults.extend(list.backwards());
                     let id = list.list.clone();
                     if lists.insert(id.clone(), list).is_some() {
                         faults.push(CodeListError::Twice(id));
@@ -72,7 +174,9 @@ impl CodeLists {
                 }
             }
         }
-        if faults.is_empty() { Ok(Self(lists)) } else { Err(faults) }
+        let lists = Self(lists);
+        faults.extend(lists.iter().flat_map(|list| lists.between(list)));
+        if faults.is_empty() { Ok(lists) } else { Err(faults) }
     }
 
     /// The list of that name.
@@ -83,6 +187,44 @@ impl CodeLists {
     /// The lists, in order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &CodeList> {
         self.0.values()
+    }
+
+    /// The list that numbers something (`province`) on a day.
+    pub fn on(&self, of: &str, day: NaiveDate) -> Option<&CodeList> {
+        self.iter().find(|list| list.of.as_deref() == Some(of) && list.valid.has(day))
+    }
+
+    /// The name of a code that travels with its list.
+    pub fn name(&self, coded: &str) -> Option<&CodeName> {
+        let (list, code) = coded.split_once(':')?;
+        self.get(list)?.codes.get(code)
+    }
+
+    /// What a list says of the others that are there.
+    fn between(&self, list: &CodeList) -> Vec<CodeListError> {
+        let one = list.from.iter().map(|(n, codes)| (n, codes.keys().collect::<Vec<_>>()));
+        let several = list.split.iter().map(|(n, codes)| (n, codes.keys().collect::<Vec<_>>()));
+        let mut faults = Vec::new();
+        for (numbering, codes) in one.chain(several) {
+            let Some(other) = self.get(numbering).filter(|other| !other.incomplete) else { continue };
+            let missing = codes.into_iter().filter(|code| !other.codes.contains_key(*code));
+            faults.extend(missing.map(|code| CodeListError::NoStart {
+                list: list.list.clone(),
+                numbering: numbering.clone(),
+                code: code.clone(),
+            }));
+        }
+        for (code, name) in &list.codes {
+            let Some(within) = &name.within else { continue };
+            let known = within.split_once(':').is_some_and(|(parent, code)| {
+                self.get(parent).is_none_or(|parent| parent.codes.contains_key(code))
+            });
+            if !known {
+                let (list, code, within) = (list.list.clone(), code.clone(), within.clone());
+                faults.push(CodeListError::NoParent { list, code, within });
+            }
+        }
+        faults
     }
 }
 
@@ -96,54 +238,72 @@ impl CodeList {
         Some(format!("{}:{own}", self.list))
     }
 
+    /// Where a code of another numbering leads, if it does.
+    pub fn lead(&self, numbering: &str, code: &str) -> Lead<'_> {
+        if let Some(one) = self.from.get(numbering).and_then(|codes| codes.get(code)) {
+            return Lead::One(one);
+        }
+        match self.split.get(numbering).and_then(|codes| codes.get(code)) {
+            Some(several) => Lead::Several(several),
+            None => Lead::Nowhere,
+        }
+    }
+
+    /// An own code as a coarser numbering has it.
+    pub fn told_as(&self, numbering: &str, code: &str) -> Option<&str> {
+        self.to.get(numbering)?.get(code).map(String::as_str)
+    }
+
+    /// Whether a code of the list is in use on a day.
+    pub fn in_use(&self, code: &str, day: NaiveDate) -> bool {
+        self.valid.has(day) && self.codes.get(code).is_some_and(|name| name.valid.has(day))
+    }
+
     fn dead_ends(&self) -> impl Iterator<Item = CodeListError> {
-        self.from.iter().flat_map(move |(numbering, codes)| {
-            codes.values().filter(|code| !self.codes.contains_key(*code)).map(move |code| {
-                CodeListError::DeadEnd {
-                    list: self.list.clone(),
-                    numbering: numbering.clone(),
-                    code: code.clone(),
-                }
+        let one = self.from.iter().flat_map(|(n, codes)| codes.values().map(move |code| (n, code)));
+        let several =
+            self.split.iter().flat_map(|(n, codes)| codes.values().flatten().map(move |code| (n, code)));
+        let out = self.to.iter().flat_map(|(n, codes)| codes.keys().map(move |code| (n, code)));
+        one.chain(several).chain(out).filter(|(_, code)| !self.codes.contains_key(*code)).map(
+            |(numbering, code)| CodeListError::DeadEnd {
+                list: self.list.clone(),
+                numbering: numbering.clone(),
+                code: code.clone(),
+            },
+        )
+    }
+
+    fn double_leads(&self) -> impl Iterator<Item = CodeListError> {
+        self.split.iter().flat_map(move |(numbering, codes)| {
+            let both =
+                move |code: &&String| self.from.get(numbering).is_some_and(|one| one.contains_key(*code));
+            codes.keys().filter(both).map(move |code| CodeListError::Both {
+                list: self.list.clone(),
+                numbering: numbering.clone(),
+                code: code.clone(),
             })
         })
     }
+
+    fn backwards(&self) -> impl Iterator<Item = CodeListError> {
+        let own = self.valid.is_backwards().then(|| "the list".to_owned());
+        let codes = self.codes.iter().filter(|(_, name)| name.valid.is_backwards());
+        own.into_iter()
+            .chain(codes.map(|(code, _)| format!("code '{code}'")))
+            .map(|what| CodeListError::Backwards { list: self.list.clone(), what })
+    }
+}
+
+/// Into which of the 34 provinces one of the 63 went, read once from the filed list: the law of 2025 does not change.
+pub(crate) fn province_since_2025(code_of_2004: &str) -> Option<&'static str> {
+    static WENT_INTO: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+        let filed = include_str!("../../../../schemas/codes/province_2025.toml");
+        let list = toml::from_str::<CodeList>(filed).ok();
+        list.and_then(|mut list| list.from.remove("province_2004")).unwrap_or_default()
+    });
+    WENT_INTO.get(code_of_2004).map(String::as_str)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SEX: &str = r#"
-list = "sex"
-basis = "QCVN 109:2017/BTTTT"
-[codes]
-1 = { vi = "Nam", en = "male" }
-2 = { vi = "Nữ", en = "female" }
-[from.client]
-0 = "1"
-1 = "2"
-"#;
-
-    #[test]
-    fn a_foreign_code_is_translated_and_an_own_one_checked() {
-        let lists = CodeLists::parse([SEX]).unwrap();
-        let sex = lists.get("sex").unwrap();
-        assert_eq!(sex.translate(Some("client"), "0").as_deref(), Some("sex:1"));
-        assert_eq!(sex.translate(None, "1").as_deref(), Some("sex:1"));
-        assert_eq!(sex.translate(None, "0"), None);
-        assert_eq!(sex.translate(Some("nobody"), "0"), None);
-    }
-
-    #[test]
-    fn a_dead_end_is_named() {
-        let faults = CodeLists::parse([SEX, &SEX.replace("1 = \"2\"", "1 = \"7\"")]).unwrap_err();
-        let text: Vec<_> = faults.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            text,
-            [
-                "code list sex: numbering 'client' leads to code '7', which the list does not have",
-                "code list sex is defined twice"
-            ]
-        );
-    }
-}
+#[path = "code_tests.rs"]
+mod tests;

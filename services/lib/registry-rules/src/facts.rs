@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What others may hear of a person through a family or household tie (Law on Identity art. 9(15), 9(23)).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub struct PersonFacts {
     /// Who.
     pub person_id: PersonId,
@@ -18,13 +19,48 @@ pub struct PersonFacts {
     pub cmnd9: Vec<String>,
     /// Nationality code.
     pub nationality: Option<String>,
-    /// No death or missing declaration counts.
+    /// No death counts, registered or declared by a court.
     pub alive: bool,
+    /// A court has declared the person missing: the marriage goes on, the registration at the household does not.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub missing: bool,
+    /// An adoption has put somebody in the birth mother's place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mother_replaced: bool,
+    /// An adoption has put somebody in the birth father's place.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub father_replaced: bool,
+    /// Known from a birth registered again and nothing else: somebody who is registered already, and not a further person.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub registered_again: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl std::fmt::Debug for PersonFacts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "PersonFacts({}, ***)", self.person_id)
+    }
+}
+
+impl PersonFacts {
+    /// A living person of whom nothing else is known.
+    pub const fn nothing_but(person_id: PersonId) -> Self {
+        Self {
+            person_id,
+            name: None,
+            pin: None,
+            cmnd9: Vec::new(),
+            nationality: None,
+            alive: true,
+            missing: false,
+            mother_replaced: false,
+            father_replaced: false,
+            registered_again: false,
+        }
     }
 }
 
@@ -72,7 +108,7 @@ impl TieKind {
     pub fn possible(record: &RecordKey) -> bool {
         matches!(
             (record.source(), record.entity()),
-            ("civil_status", "birth" | "marriage") | ("residence", "permanent")
+            ("civil_status", "birth" | "marriage" | "adoption") | ("residence", "permanent")
         )
     }
 }
@@ -81,9 +117,9 @@ impl Tie {
     /// What ties the two, if it is something the registry holds.
     pub fn kind(&self) -> Option<TieKind> {
         match (self.own.source(), self.own.entity(), self.own.role(), self.other.role()) {
-            ("civil_status", "birth", "child", "mother") => Some(TieKind::Mother),
-            ("civil_status", "birth", "child", "father") => Some(TieKind::Father),
-            ("civil_status", "birth", "mother" | "father", "child") => Some(TieKind::Child),
+            ("civil_status", "birth" | "adoption", "child", "mother") => Some(TieKind::Mother),
+            ("civil_status", "birth" | "adoption", "child", "father") => Some(TieKind::Father),
+            ("civil_status", "birth" | "adoption", "mother" | "father", "child") => Some(TieKind::Child),
             ("civil_status", "marriage", "husband", "wife")
             | ("civil_status", "marriage", "wife", "husband") => Some(TieKind::Spouse),
             ("residence", "permanent", _, _) => Some(TieKind::Household),

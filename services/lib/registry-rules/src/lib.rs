@@ -8,15 +8,21 @@
 //! - every field of a golden record names the record and the rule it stands by;
 //! - a release holds nothing but fields its agreement names.
 
+mod adoption;
 mod agreement;
 mod agreement_reader;
 mod attach;
+mod authority;
 mod canonical;
 mod case;
 mod catalogue;
+mod catalogue_diff;
+mod catalogue_reader;
 mod claims;
 mod code;
+mod cohort;
 mod decision;
+mod digits;
 #[cfg(test)]
 mod disclosure_tests;
 mod facts;
@@ -26,16 +32,19 @@ mod identifier;
 mod ledger;
 mod merge;
 mod name;
+mod numbers;
 mod partial_date;
 mod person;
 mod population;
 mod record_key;
 mod reference;
+mod relatives;
 mod release;
 mod source_record;
 mod state_hash;
 mod version;
 
+pub use adoption::{FamilySecret, family_secret};
 pub use agreement::{
     Agreement, AgreementError, AgreementState, Column, ColumnContent, Environment, Mode, Title, Visibility,
 };
@@ -43,14 +52,17 @@ pub use attach::{
     AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
     anchor_of, attach, offer, register_entry, source_key,
 };
+pub use authority::{Authority, AuthorityRank, AuthorityRule, Cohort, Effect, Ground};
 pub use canonical::{ContentHash, canonical_json};
 pub use case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
 pub use catalogue::{
-    Authority, AuthorityRank, Cardinality, CatalogueError, Comparison, ConflictRule, FieldCatalogue,
-    FieldDefinition, Sensitivity,
+    Cardinality, Comparison, ConflictRule, FieldCatalogue, FieldDefinition, Owner, Sensitivity,
 };
-pub use code::{CodeList, CodeListError, CodeLists};
+pub use catalogue_diff::{Difference, differences};
+pub use catalogue_reader::CatalogueError;
+pub use code::{CodeList, CodeListError, CodeLists, CodeName, Lead, Period};
 pub use decision::{Considered, Decision, DecisionError};
+pub use digits::NumberRule;
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use guard::{GuardViolation, covered, guard};

@@ -1,14 +1,19 @@
 //! From a person's records to the golden record: a pure function of the records that stand together, the decisions, the
 //! facts of related persons, the rules and the business date (design §3).
 
+use crate::adoption::Replaced;
+use crate::authority::AuthorityRule;
 use crate::case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
-use crate::catalogue::{Cardinality, ConflictRule, FieldCatalogue, FieldDefinition};
-use crate::claims::{Claim, Claims, compatible, earlier};
+use crate::catalogue::{Cardinality, FieldCatalogue, FieldDefinition};
+use crate::claims::{Claims, Verdict, earlier, next_turn};
+use crate::cohort::{Cohorts, REGISTERED_AGAIN};
 use crate::decision::{Decision, in_force};
-use crate::facts::{PersonFacts, Tie, TieKind};
+use crate::facts::{PersonFacts, Tie};
+use crate::numbers::{cmnd9, issue_order, pins};
+use crate::relatives::{household, relatives};
 use crate::{
-    FieldName, FieldState, FieldValue, IdentifierKind, Lifecycle, PartialDate, PersonId, PersonImage,
-    PinStanding, PinState, RegisterEntry, SourceRecord, StandingField,
+    FieldName, FieldState, FieldValue, Lifecycle, PersonId, PersonImage, Pin, PinStanding, PinState,
+    RecordKey, RegisterEntry, SourceRecord, StandingField,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Code of a married person, and of one whose spouse has died.
 const MARRIED: &str = "marital_status:2";
 const WIDOWED: &str = "marital_status:4";
+
+/// Code of a person whom a court has declared missing: nobody's death (Civil Code 91/2015/QH13 art. 68).
+const MISSING: &str = "death_kind:3";
 
 /// All that the golden record of one person follows from.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +92,7 @@ impl Prepared {
 }
 
 fn merge_own(mut own: Own, input: &MergeInput<'_>) -> MergeOutcome {
-    let relatives = relatives(input.ties, own.latest_marriage.as_ref());
+    let relatives = relatives(input.ties, own.latest_marriage.as_ref(), own.replaced);
     if let Some(spouse) = &relatives.spouse
         && !spouse.facts.alive
     {
@@ -100,7 +108,7 @@ fn merge_own(mut own: Own, input: &MergeInput<'_>) -> MergeOutcome {
             lifecycle,
             merged_into: None,
             absorbed: sorted(input.absorbed.iter().copied()),
-            countable: own.countable(input),
+            countable: own.countable(),
             pins: own.pins,
             fields: own.fields,
             business_date: input.business_date,
@@ -124,7 +132,11 @@ fn facts_from(own: &Own, input: &MergeInput<'_>) -> PersonFacts {
         pin: text("npd.pin", ""),
         cmnd9: cmnd9(input.records),
         nationality: text("npd.nationality", ""),
-        alive: own.lifecycle() != Lifecycle::Deceased,
+        alive: own.lifecycle() != Lifecycle::Deceased || own.missing(),
+        missing: own.missing(),
+        mother_replaced: own.replaced.mother,
+        father_replaced: own.replaced.father,
+        registered_again: own.pins.is_empty() && !own.newly_registered && own.registered_again,
     }
 }
 
@@ -142,11 +154,6 @@ fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     items.into_iter().collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn cmnd9(records: &[SourceRecord]) -> Vec<String> {
-    let numbers = records.iter().filter(|r| r.standing.counts()).flat_map(|r| &r.identifiers);
-    sorted(numbers.filter(|i| i.kind == IdentifierKind::Cmnd9).map(|i| i.value.clone()))
-}
-
 /// What follows from the person's own records and decisions.
 struct Own {
     fields: BTreeMap<FieldName, StandingField>,
@@ -154,7 +161,12 @@ struct Own {
     cases: Vec<CaseFinding>,
     next: Option<NaiveDate>,
     /// The marriage record that the marital status was taken from.
-    latest_marriage: Option<crate::RecordKey>,
+    latest_marriage: Option<RecordKey>,
+    replaced: Replaced,
+    /// Some record claims an item, and it is no registration of a birth once more.
+    newly_registered: bool,
+    /// A registration of a birth once more counts.
+    registered_again: bool,
 }
 
 impl Own {
@@ -167,11 +179,16 @@ impl Own {
             cases: Vec::new(),
             next: None,
             latest_marriage: None,
+            replaced: Replaced::of(input.records),
+            newly_registered: false,
+            registered_again: false,
         };
+        own.claims_anything(input);
+        let cohorts = Cohorts::of(&input.catalogue.cohorts, &records);
         for field in input.catalogue.iter() {
             match field.cardinality {
-                Cardinality::One => own.one(field, &records, input),
-                Cardinality::Collected => own.collected(field, &records, input),
+                Cardinality::One => own.one(field, &records, cohorts, input),
+                Cardinality::Collected => own.collected(field, &records, cohorts, input),
                 Cardinality::Identifier => own.identifier(field, input),
                 Cardinality::Relation => {}
             }
@@ -181,6 +198,7 @@ impl Own {
             .filter(|f| f.value.text() == Some(MARRIED))
             .and_then(|f| f.record_key.clone())
             .filter(|key| key.entity() == "marriage");
+        own.digits(input);
         own
     }
 
@@ -188,51 +206,104 @@ impl Own {
         self.fields.iter().find(|(field, _)| field.as_str() == name).map(|(_, standing)| standing)
     }
 
-    fn one(&mut self, field: &FieldDefinition, records: &[&SourceRecord], input: &MergeInput<'_>) {
-        let claims = Claims::gather(field, records, input.business_date);
+    fn one<'a>(
+        &mut self,
+        field: &FieldDefinition,
+        records: &[&'a SourceRecord],
+        cohorts: Cohorts,
+        input: &MergeInput<'a>,
+    ) {
+        let today = input.business_date;
+        let Some(rule) = field.rule_on(today, cohorts) else { return };
+        let claims = Claims::gather(field, rule, records, today);
         self.next = earlier(self.next, claims.next);
-        let decision = in_force(input.decisions, &field.name);
-        let decided =
-            decision.and_then(|d| decided_claim(d, &claims.standing, input.key).map(|claim| (d, claim)));
-        let Some(winner) = decided.map(|(_, claim)| claim).or_else(|| claims.standing.first().copied())
-        else {
+        if claims.is_empty() {
             return;
-        };
-        let by_source = claims.by_source();
-        let against = contradicting(field, winner, &by_source);
-        let unseen =
-            |claim: &&Claim<'_>| decided.is_none_or(|(d, _)| !d.saw(claim.key(), claim.value, input.key));
-        let open = against.iter().any(|claim| unseen(&claim));
-        let state = match (decided.is_some(), open) {
-            (_, true) => FieldState::Disputed,
-            (true, false) => FieldState::Decided,
-            (false, false) if by_source.len() > 1 => FieldState::Agreed,
-            (false, false) => FieldState::SoleSource,
-        };
-        if open {
-            self.cases.push(conflict(field, winner, &against, input));
         }
-        let rule = decided.map_or_else(|| winner.rule(field), |(d, _)| format!("decision/{}", d.id));
+        let by = (in_force(input.decisions, &field.name), input.key);
+        let verdict = Verdict::of(field, rule, &claims.standing, by.0, by.1);
+        let rule_on = |day| field.rule_on(day, cohorts);
+        self.next =
+            earlier(self.next, next_turn(field, &claims, (rule, verdict.as_ref()), by, rule_on, today));
+        let Some(verdict) = verdict else { return };
+        if verdict.open {
+            self.cases.push(conflict(field, rule, &verdict, input));
+        }
         let standing = StandingField {
-            value: winner.value.clone(),
-            state,
-            record_key: Some(winner.key().clone()),
-            rule,
+            value: verdict.winner.value.clone(),
+            state: verdict.state,
+            record_key: Some(verdict.winner.key().clone()),
+            rule: match verdict.decision {
+                Some(decision) => format!("decision/{}", decision.id),
+                None => rule.names.get(verdict.winner.rank).cloned().unwrap_or_default(),
+            },
         };
         self.fields.insert(field.name.clone(), standing);
     }
 
-    fn collected(&mut self, field: &FieldDefinition, records: &[&SourceRecord], input: &MergeInput<'_>) {
-        let claims = Claims::gather(field, records, input.business_date);
+    fn collected(
+        &mut self,
+        field: &FieldDefinition,
+        records: &[&SourceRecord],
+        cohorts: Cohorts,
+        input: &MergeInput<'_>,
+    ) {
+        let Some(rule) = field.rule_on(input.business_date, cohorts) else { return };
+        let claims = Claims::gather(field, rule, records, input.business_date);
         self.next = earlier(self.next, claims.next);
         let elements = sorted(claims.standing.iter().map(|claim| claim.value.clone()));
-        self.list(field, elements, "collected");
+        self.list(field, elements, &field.collected);
+    }
+
+    /// The digits of the number in force against what stands: the number is flagged, each difference is a case. A cancelled
+    /// number was cancelled because it differed, and one that the register does not know says nothing.
+    fn digits(&mut self, input: &MergeInput<'_>) {
+        let Some(rule) = input.catalogue.number() else { return };
+        let number = self.field("npd.pin").filter(|f| f.state == FieldState::SoleSource);
+        let number = number.and_then(|f| Some((f.value.text()?.parse::<Pin>().ok()?, f.record_key.clone()?)));
+        let Some((pin, bearer)) = number else { return };
+        let number = FieldValue::Text(pin.as_str().to_owned());
+        let mut differing = Vec::new();
+        for (name, standing) in &self.fields {
+            let Some(stated_by) = &standing.record_key else { continue };
+            if rule.contradicts(&pin, name.as_str(), &standing.value) {
+                let said = [(stated_by, &standing.value), (&bearer, &number)];
+                differing.push(CaseFinding {
+                    subject: CaseSubject::Person(input.person_id),
+                    kind: CaseKind::DigitMismatch,
+                    field: Some(name.clone()),
+                    fingerprint: input.key.claims(said),
+                    records: said.into_iter().map(|(key, _)| key.clone()).collect(),
+                    severity: rule.severity,
+                });
+            }
+        }
+        if differing.is_empty() {
+            return;
+        }
+        if let Some((_, flagged)) = self.fields.iter_mut().find(|(name, _)| name.as_str() == "npd.pin") {
+            flagged.state = FieldState::Disputed;
+        }
+        self.cases.extend(differing);
+    }
+
+    /// Whether any record that counts states an item, and of what kind those are.
+    fn claims_anything(&mut self, input: &MergeInput<'_>) {
+        for record in input.records.iter().filter(|r| r.standing.counts()) {
+            let key = &record.record_key;
+            if record.kind == REGISTERED_AGAIN {
+                self.registered_again |= key.role() == "child";
+            } else if !self.newly_registered {
+                self.newly_registered =
+                    input.catalogue.claims_anything(key.source(), key.entity(), key.role());
+            }
+        }
     }
 
     fn identifier(&mut self, field: &FieldDefinition, input: &MergeInput<'_>) {
         if field.name.as_str() == "npd.cmnd9" {
             let numbers = cmnd9(input.records).into_iter().map(FieldValue::Text).collect();
-            self.list(field, numbers, "collected");
+            self.list(field, numbers, &field.collected);
         } else if field.name.as_str() == "npd.pin"
             && let Some(pin) =
                 self.pins.iter().max_by_key(|p| (std::cmp::Reverse(p.state), issue_order(input, &p.value)))
@@ -259,7 +330,7 @@ impl Own {
                 value: FieldValue::List(elements),
                 state: FieldState::SoleSource,
                 record_key: None,
-                rule: format!("{}/{rule}", field.name),
+                rule: rule.to_owned(),
             };
             self.fields.insert(field.name.clone(), standing);
         }
@@ -267,7 +338,7 @@ impl Own {
 
     fn relation(&mut self, name: &str, elements: Vec<FieldValue>, catalogue: &FieldCatalogue) {
         if let Some(field) = name.parse().ok().and_then(|name| catalogue.get(&name)) {
-            self.list(field, elements, "one_hop");
+            self.list(field, elements, &format!("{name}/one_hop"));
         }
     }
 
@@ -283,116 +354,37 @@ impl Own {
         if self.field("npd.death_or_missing").is_some() { Lifecycle::Deceased } else { Lifecycle::Active }
     }
 
-    fn countable(&self, input: &MergeInput<'_>) -> bool {
-        let claims = input.records.iter().filter(|r| r.standing.counts()).any(|r| {
-            let key = &r.record_key;
-            input.catalogue.claims_anything(key.source(), key.entity(), key.role())
-        });
-        claims && (self.pins.is_empty() || self.pins.iter().any(|p| p.state != PinStanding::Unknown))
+    /// A court's declaration that the person is missing stands, and no death.
+    fn missing(&self) -> bool {
+        self.field("npd.death_or_missing").is_some_and(|f| f.value.part("kind") == Some(MISSING))
     }
-}
 
-/// The claim that a decision takes, while the record it names still says the same.
-fn decided_claim<'a>(decision: &Decision, claims: &[Claim<'a>], key: &FingerprintKey) -> Option<Claim<'a>> {
-    claims
-        .iter()
-        .find(|claim| *claim.key() == decision.takes && decision.saw(claim.key(), claim.value, key))
-        .copied()
-}
-
-/// What other sources say that cannot be true together with the value that stands.
-fn contradicting<'a>(field: &FieldDefinition, winner: Claim<'a>, by_source: &[Claim<'a>]) -> Vec<Claim<'a>> {
-    if field.conflict == ConflictRule::Latest {
-        return Vec::new();
+    /// A birth registered again is about somebody who is registered: without a number it makes nobody countable.
+    fn countable(&self) -> bool {
+        let known = self.pins.iter().any(|p| p.state != PinStanding::Unknown);
+        if self.pins.is_empty() {
+            self.newly_registered
+        } else {
+            known && (self.newly_registered || self.registered_again)
+        }
     }
-    by_source
-        .iter()
-        .filter(|c| c.key() != winner.key() && !compatible(field.comparison, winner.value, c.value))
-        .copied()
-        .collect()
 }
 
 fn conflict(
     field: &FieldDefinition,
-    winner: Claim<'_>,
-    against: &[Claim<'_>],
+    rule: &AuthorityRule,
+    verdict: &Verdict<'_>,
     input: &MergeInput<'_>,
 ) -> CaseFinding {
-    let all = || std::iter::once(&winner).chain(against);
+    let all = || std::iter::once(&verdict.winner).chain(&verdict.against);
     CaseFinding {
         subject: CaseSubject::Person(input.person_id),
         kind: CaseKind::FieldConflict,
         field: Some(field.name.clone()),
         fingerprint: input.key.claims(all().map(|claim| (claim.key(), claim.value))),
         records: all().map(|claim| claim.key().clone()).collect(),
-        severity: field.harm,
+        severity: rule.severity,
     }
-}
-
-/// The person's numbers: those of the register, and those that records carry and the register does not know.
-fn pins(input: &MergeInput<'_>) -> Vec<PinState> {
-    let mut pins: BTreeMap<String, PinStanding> = BTreeMap::new();
-    for entry in input.register {
-        let state = if entry.cancelled { PinStanding::Cancelled } else { PinStanding::Current };
-        let known = pins.entry(entry.pin.as_str().to_owned()).or_insert(state);
-        *known = (*known).min(state);
-        if let Some(old) = &entry.replaces {
-            pins.entry(old.as_str().to_owned()).or_insert(PinStanding::Cancelled);
-        }
-    }
-    // Without a register entry a number stands for the person only if no entry speaks against it: it was accepted.
-    if input.register.is_empty() {
-        let carried = input.records.iter().filter_map(|r| r.identifier(IdentifierKind::Pin));
-        for pin in carried.filter(|pin| pin.parse::<crate::Pin>().is_ok()) {
-            pins.entry(pin.to_owned()).or_insert(PinStanding::Unknown);
-        }
-    }
-    pins.into_iter().map(|(value, state)| PinState { value, state }).collect()
-}
-
-/// Of several numbers in force the one issued last stands (legal date, then digits).
-fn issue_order(input: &MergeInput<'_>, pin: &str) -> (Option<NaiveDate>, String) {
-    let issued = input
-        .records
-        .iter()
-        .filter(|r| {
-            r.record_key.source() == crate::PIN_REGISTER.0 && r.identifier(IdentifierKind::Pin) == Some(pin)
-        })
-        .filter_map(|r| r.valid_from.map(PartialDate::latest))
-        .max();
-    (issued, pin.to_owned())
-}
-
-struct Relatives<'a> {
-    elements: Vec<FieldValue>,
-    spouse: Option<&'a Tie>,
-}
-
-/// Parents, children and the spouse of the marriage that stands.
-fn relatives<'a>(ties: &'a [Tie], marriage: Option<&crate::RecordKey>) -> Relatives<'a> {
-    let mut elements = BTreeSet::new();
-    let mut spouse = None;
-    for tie in ties {
-        match tie.kind() {
-            Some(kind @ (TieKind::Mother | TieKind::Father | TieKind::Child)) => {
-                elements.insert(tie.element(kind.as_str()));
-            }
-            Some(kind @ TieKind::Spouse) if marriage == Some(&tie.own) => {
-                spouse = Some(tie);
-                if tie.facts.alive {
-                    elements.insert(tie.element(kind.as_str()));
-                }
-            }
-            Some(TieKind::Spouse | TieKind::Household) | None => {}
-        }
-    }
-    Relatives { elements: elements.into_iter().collect(), spouse }
-}
-
-/// The living members of the household that the person is registered in.
-fn household(ties: &[Tie]) -> Vec<FieldValue> {
-    let members = ties.iter().filter(|tie| tie.kind() == Some(TieKind::Household) && tie.facts.alive);
-    sorted(members.map(|tie| tie.element(tie.relation_to_head.as_deref().unwrap_or(""))))
 }
 
 #[cfg(test)]

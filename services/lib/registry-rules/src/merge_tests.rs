@@ -1,6 +1,7 @@
 //! Merge rules by tables, and the laws that hold for any set of records.
 
 use super::*;
+use crate::IdentifierKind;
 use crate::{CaseKind, Considered, RecordKey, Standing, Version};
 use chrono::{TimeZone, Utc};
 use proptest::prelude::*;
@@ -89,8 +90,8 @@ fn the_first_in_authority_stands_and_a_difference_opens_a_case() {
     ])
     .merge();
     let field = standing(&outcome, "date_of_birth");
-    assert_eq!((field.value.text(), field.state), (Some("1990-05-01"), FieldState::Disputed));
-    assert_eq!(field.rule, "npd.date_of_birth/1");
+    assert_eq!((field.value.text(), field.state), (Some("1990-05-01"), FieldState::UnderVerification));
+    assert_eq!(field.rule, "npd.date_of_birth/joint_verification/1");
     assert_eq!(outcome.cases.len(), 1);
     assert_eq!((outcome.cases[0].kind, outcome.cases[0].severity), (CaseKind::FieldConflict, 5));
 }
@@ -144,12 +145,9 @@ fn the_latest_marriage_or_divorce_stands_and_a_dead_spouse_widows() {
     let mut wed = record(marriage, &[("marital_status", text(MARRIED))]);
     wed.valid_from = "2010-01-01".parse().ok();
     let facts = PersonFacts {
-        person_id: PersonId::max(),
         name: Some("Lê Văn Tư".to_owned()),
-        pin: None,
-        cmnd9: vec![],
-        nationality: None,
         alive: false,
+        ..PersonFacts::nothing_but(PersonId::max())
     };
     let tie = Tie {
         own: RecordKey::try_from(marriage.to_owned()).unwrap(),
@@ -219,7 +217,7 @@ fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value()
         field: "email".parse().unwrap(),
         ..decision
     });
-    assert_eq!(standing(&case.merge(), "sex").state, FieldState::Disputed, "a reversal reopens");
+    assert_eq!(standing(&case.merge(), "sex").state, FieldState::UnderVerification, "a reversal reopens");
 }
 
 #[test]
@@ -247,6 +245,9 @@ fn numbers_of_the_register_and_unknown_ones() {
             .countable
     );
 }
+
+#[path = "authority_tests.rs"]
+mod authority;
 
 fn any_record() -> impl Strategy<Value = SourceRecord> {
     let keys = prop::sample::select(vec![

@@ -77,7 +77,8 @@ pub struct StandingField {
     pub state: FieldState,
     /// The record it was taken from; none where it comes from several (collected, relation, identifier).
     pub record_key: Option<RecordKey>,
-    /// The rule that chose it: field name and rank of authority, `npd.birth_name/0`, or the decision's id.
+    /// The rule that chose it: item, ground and rank of authority, `npd.birth_name/joint_verification/0`
+    /// ([`crate::FieldCatalogue::ground_of`] gives the article), or the decision's id.
     pub rule: String,
 }
 

@@ -26,8 +26,8 @@ fn what_stands_comes_first_then_authority_then_evidence() {
     assert_eq!(stands, [true, false, false, false]);
     let why: Vec<_> = sheet.statements.iter().map(|s| s.not_takeable).collect();
     assert_eq!(why, [None, None, None, Some(NotTakeable::NoAuthority)]);
-    assert_eq!(sheet.state, Some(FieldState::Disputed));
-    assert_eq!(sheet.rule.as_deref(), Some("npd.birth_name/1"));
+    assert_eq!(sheet.state, Some(FieldState::UnderVerification));
+    assert_eq!(sheet.rule.as_deref(), Some("npd.birth_name/joint_verification/1"));
 }
 
 #[test]

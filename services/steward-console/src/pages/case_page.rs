@@ -181,13 +181,17 @@ impl CasePage {
             title: match sheet.kind {
                 CaseKind::FieldConflict => field_title(sheet.field.as_ref(), rules, language),
                 CaseKind::IdentifierConflict => t.kind_identifier_conflict.to_owned(),
+                CaseKind::DigitMismatch => {
+                    let item = field_title(sheet.field.as_ref(), rules, language);
+                    format!("{}: {item}", t.kind_digit_mismatch)
+                }
             },
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
             severity: sheet.severity,
             opened: vocabulary::moment(sheet.opened_at),
             person: Person::of(sheet, t),
-            rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, language)),
+            rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, &rules.catalogue, language)),
             truncated: sheet.truncated,
             decided: sheet.last_decision.as_ref().filter(|_| sheet.is_on_its_way()).map(|last| Decided {
                 by: last.decided_by.clone(),

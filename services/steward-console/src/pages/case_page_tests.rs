@@ -30,7 +30,7 @@ fn values_stand_side_by_side_with_where_they_come_from() {
         "06/05/2001",
         "02/01/2020 10:04",
         "civil_status/birth/1042/child",
-        "nguồn có thẩm quyền thứ 2 (npd.birth_name/1)",
+        "nguồn có thẩm quyền thứ 2 (Khoản 2 Điều 4 Thông tư 01/2022/TT-BTP; npd.birth_name/joint_verification/1)",
         "chỉ là chứng cứ, không có thẩm quyền về mục này",
         "điều 9.1",
         "••••••••0007",
