@@ -7,8 +7,8 @@ use crate::attaching::{Attaching, Relocated, attached, shared};
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use registry_rules::{
-    Offer, Pin, PinRegister, RecordKey, RecordedLinks, SourceRecord, Standing, TieKind, accepted_anchor,
-    attach, offer, register_entry,
+    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, Standing, accepted_anchor, attach, offer,
+    register_entry, relation_group,
 };
 use registry_store::{
     Attached, LatestRow, Sibling, StoreError, close_register, lock_keys, offering, replace_entries,
@@ -19,9 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds in which the classes of changed register entries may grow under other transactions' hands.
 const CLASS_ROUNDS: usize = 8;
-
-/// The source whose records are decisions, attached to nobody.
-pub(crate) const STEWARD: &str = "steward";
 
 /// The keys that a batch names.
 #[derive(Debug, Default)]
@@ -156,12 +153,6 @@ impl Membership {
         let both = if self == *after { [None, None] } else { [self.group, after.group.clone()] };
         both.into_iter().flatten()
     }
-}
-
-/// The group through which a record ties its person to others, while it counts.
-pub(crate) fn relation_group(record: &SourceRecord) -> Option<String> {
-    let ties = record.standing.counts() && TieKind::possible(&record.record_key);
-    record.relation_group.clone().filter(|_| ties)
 }
 
 fn is_register(change: &Change<'_>) -> bool {

@@ -19,6 +19,7 @@ mod config;
 mod consume;
 mod day;
 mod due;
+mod former;
 mod gather;
 mod identify;
 mod incoming;

@@ -16,16 +16,20 @@ mod case;
 mod catalogue;
 mod claims;
 mod code;
+mod contradiction;
 mod decision;
 #[cfg(test)]
 mod disclosure_tests;
+mod explain;
 mod facts;
 mod field;
 mod guard;
 mod identifier;
+mod known;
 mod ledger;
 mod merge;
 mod name;
+mod on_day;
 mod partial_date;
 mod person;
 mod population;
@@ -50,11 +54,16 @@ pub use catalogue::{
     FieldDefinition, Sensitivity,
 };
 pub use code::{CodeList, CodeListError, CodeLists};
+pub use contradiction::contradiction;
 pub use decision::{Considered, Decision, DecisionError};
+pub use explain::{Explained, ExplainedDecision, Explanation, Verdict, explain};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
+pub use known::{
+    Known, KnownPerson, MAX_TIES, STEWARD, Terms, decisions_about, offered_keys, relation_group,
+};
 pub use ledger::{LedgerEntry, LedgerEvent, payload_hash};
 pub use merge::{MergeInput, MergeOutcome, Prepared, facts, merge};
 pub use name::{NameLevel, compare_names, normalise_text, unaccented};

@@ -14,6 +14,8 @@ mod due;
 mod error;
 mod grants;
 mod history;
+mod inquiry;
+mod known;
 mod latest;
 mod load;
 mod locks;
@@ -40,13 +42,19 @@ pub use cases::{
 };
 pub use database::{connect, migrate};
 pub use day::{
-    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_while_loading, try_lease,
+    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at, present_while_loading,
+    try_lease,
 };
 pub use decisions::{decisions_naming, keep_decisions};
 pub use due::{DueReason, add_due, replace_dates, take_due};
 pub use error::StoreError;
 pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
-pub use history::{HistoryEntry, person_history};
+pub use history::{
+    HISTORY_LIMIT, HistoryEntry, HistoryPage, LinkHistory, RecordHistory, link_history, person_history,
+    record_history,
+};
+pub use inquiry::{Inquiry, Moment};
+pub use known::{Found, Seeds, known_around};
 pub use latest::{
     Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
     source_keys_of_pins,
@@ -73,4 +81,4 @@ pub use snapshots::{
     open_sweeps, take_sweep, wait_for_operator,
 };
 pub use state::{RegistryState, registry_state};
-pub use versions::{MarkerRow, Received, Unreadable, keep_markers, keep_unreadable, keep_versions};
+pub use versions::{MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions};
