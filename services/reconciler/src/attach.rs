@@ -7,7 +7,7 @@ use crate::attaching::{Attaching, Relocated, attached, shared};
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use registry_rules::{
-    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, Standing, accepted_anchor, attach, offer,
+    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, SourceRecord, Standing, accepted_anchor, attach, offer,
     register_entry, relation_group,
 };
 use registry_store::{

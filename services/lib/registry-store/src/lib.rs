@@ -21,6 +21,7 @@ mod load;
 mod locks;
 mod merging;
 mod outbox;
+mod person_pages;
 mod persons;
 mod positions;
 mod register;
@@ -69,6 +70,7 @@ pub use merging::{
     records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
+pub use person_pages::{PersonPage, PersonPages, state_hash_at};
 pub use persons::{PersonRow, PersonWrite, lock_persons, put_persons};
 pub use positions::{
     ClaimedPosition, Outcomes, PositionRow, claim_positions, fence_positions, move_positions,
