@@ -15,7 +15,7 @@ use registry_rules::{Decision, PersonId, RecordKey, STEWARD};
 use registry_store::{
     Attached, LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_former,
     keep_markers, keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
-    move_positions, move_versions, open_day, put_latest, reattach,
+    move_positions, move_versions, open_day, put_latest, reattach, records_decided,
 };
 use service_runtime::crash_point;
 use sqlx::PgConnection;
@@ -238,7 +238,7 @@ fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
         .collect()
 }
 
-/// The persons whose records decisions name.
+/// The persons whose records decisions name, or those that they take back.
 async fn persons_of(
     connection: &mut PgConnection,
     decisions: &[(RecordKey, Decision)],
@@ -246,12 +246,9 @@ async fn persons_of(
     if decisions.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: BTreeSet<&str> = decisions
-        .iter()
-        .flat_map(|(_, d)| std::iter::once(&d.takes).chain(d.considered.iter().map(|c| &c.record_key)))
-        .map(RecordKey::as_str)
-        .collect();
-    let latest = latest_of(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
+    let keys = records_decided(connection, &ids).await?;
+    let latest = latest_of(connection, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
     let anchors = load_anchors(connection, &anchors).await?;
     Ok(anchors.into_iter().map(|anchor| anchor.leads_to).collect())

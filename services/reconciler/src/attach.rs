@@ -3,7 +3,7 @@
 //! Every key that is read here is locked before: a transaction that changes what a key means waits for those that rely
 //! on it, and then sees their records.
 
-use crate::attaching::{Attaching, Relocated, attached, shared};
+use crate::attaching::{Attaching, Relocated, attached, pin_of, shared};
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use registry_rules::{
@@ -61,7 +61,9 @@ pub(crate) async fn attach_changes(
     all.extend(offers);
     let mut named = std::mem::take(&mut keys.source_keys);
     named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
-    found.settle(connection, &all, named).await?;
+    // Whoever leaves a class must not find it in pieces: its numbers stand together whether they are offered here or not.
+    let left = siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
+    found.settle(connection, &all, named, left).await?;
     place(&mut found, kept, &siblings, &all);
     // Groups that a record turned out to come to or leave only now that it is placed.
     lock_keys(connection, found.groups.difference(&keys.groups).map(String::as_str)).await?;
@@ -97,7 +99,7 @@ pub(crate) async fn attach_slice(
     let all: BTreeMap<&str, Offer> =
         siblings.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
     let mut found = Attaching::default();
-    found.settle(connection, &all, BTreeSet::new()).await?;
+    found.settle(connection, &all, BTreeSet::new(), BTreeSet::new()).await?;
     place(&mut found, &Kept::default(), &siblings, &all);
     Ok(found.others.into_iter().map(|one| (one.record_key, one.new)).collect())
 }
@@ -253,14 +255,16 @@ fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
 }
 
 impl Attaching {
-    /// Reads the register as far as it matters to the offers, and settles which classes stand for the source keys.
+    /// Reads the register as far as it matters to the offers and to numbers that records stood with, and settles which
+    /// classes stand for the source keys.
     async fn settle(
         &mut self,
         connection: &mut PgConnection,
         offers: &BTreeMap<&str, Offer>,
         source_keys: BTreeSet<String>,
+        left: BTreeSet<Pin>,
     ) -> Result<(), StoreError> {
-        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins);
+        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins).chain(&left);
         let pins: BTreeSet<&str> = pins.map(Pin::as_str).collect();
         let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
         self.register = PinRegister::new(entries);
@@ -293,8 +297,13 @@ fn place(
             continue;
         }
         let new = go(offer, found);
-        if new != sibling.attached {
+        let moves = new != sibling.attached;
+        if moves {
             found.groups.extend(sibling.relation_group.clone());
+        }
+        // What speaks against its number says something else now: it stays where it is, and the question changes.
+        let asks_anew = new.contradicted && offer.pin.as_ref().is_some_and(|pin| found.pins.contains(pin));
+        if moves || asks_anew {
             found.others.push(Relocated {
                 record_key: sibling.record_key.clone(),
                 old: sibling.attached.clone(),

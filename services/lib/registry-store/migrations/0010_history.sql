@@ -14,3 +14,6 @@ create table present_history (
   rule_set text collate "C" not null references rule_set (name)
 );
 insert into present_history (since, date, rule_set) select '-infinity', date, rule_set from business_day;
+
+-- From a decision to the records it names: whom its reversal concerns.
+create index decision_record_decision on decision_record (decision_id);

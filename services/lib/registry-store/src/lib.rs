@@ -46,7 +46,7 @@ pub use day::{
     Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at, present_while_loading,
     try_lease,
 };
-pub use decisions::{decisions_naming, keep_decisions};
+pub use decisions::{decisions_naming, keep_decisions, records_decided};
 pub use due::{DueReason, add_due, replace_dates, take_due};
 pub use error::StoreError;
 pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
