@@ -4,6 +4,7 @@ mod broken;
 mod generated;
 mod history;
 mod neighbours;
+mod rebuild;
 mod world;
 
 use chrono::Utc;

@@ -104,6 +104,23 @@ pub(crate) async fn attach_slice(
     Ok(found.others.into_iter().map(|one| (one.record_key, one.new)).collect())
 }
 
+/// What stands for the source keys of records that are attached already, among all that offer them.
+pub(crate) async fn settled(
+    connection: &mut PgConnection,
+    siblings: &[Sibling],
+) -> Result<Attaching, StoreError> {
+    let source_keys: BTreeSet<&str> = siblings.iter().filter_map(|s| s.source_key.as_deref()).collect();
+    let alone = siblings.iter().filter(|s| s.source_key.is_none()).map(|s| s.record_key.as_str());
+    let alone: Vec<&str> = alone.collect();
+    let all = offering(connection, &source_keys.into_iter().collect::<Vec<_>>(), &alone).await?;
+    let all = with_offers(all)?;
+    let offers = all.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
+    let left = siblings.iter().filter_map(|s| pin_of(s.attached.anchor.as_deref()?)).collect();
+    let mut found = Attaching::default();
+    found.settle(connection, &offers, BTreeSet::new(), left).await?;
+    Ok(found)
+}
+
 /// The keys of changed records, before and after.
 fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Named {
     let mut keys = Named::default();

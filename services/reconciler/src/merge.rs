@@ -8,8 +8,7 @@ use registry_rules::{
     CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome, PersonFacts,
     PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord, contradiction, offer,
 };
-use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, lock_keys};
-use sha2::{Digest as _, Sha256};
+use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, image_hash, lock_keys};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,12 +173,6 @@ fn contradictions<'a>(
 ) -> impl Iterator<Item = CaseFinding> + 'a {
     let records = own.records.iter().filter(|r| own.contradicted.contains(&r.record_key));
     records.filter_map(offer).filter_map(move |offer| contradiction(offer, against, key))
-}
-
-/// Hash of all that an image says, whatever version and day it was made at.
-fn image_hash(image: &PersonImage) -> Result<[u8; 32], StoreError> {
-    let content = PersonImage { version: 0, business_date: NaiveDate::default(), ..image.clone() };
-    Ok(Sha256::digest(encode(&content)?).into())
 }
 
 fn encode(image: &PersonImage) -> Result<Vec<u8>, StoreError> {

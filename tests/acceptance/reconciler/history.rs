@@ -17,22 +17,22 @@ const STEPS: usize = 45;
 const FIRST_DAY: &str = "2026-03-01";
 
 /// The log's time of the n-th message.
-fn time(n: usize) -> DateTime<Utc> {
+pub(super) fn time(n: usize) -> DateTime<Utc> {
     let first = Utc.with_ymd_and_hms(2026, 3, 1, 5, 0, 0).unwrap();
     first + TimeDelta::milliseconds(i64::try_from(n).unwrap())
 }
 
 /// A log with its times: the n-th message was appended at `time(n)`.
-struct Log(Vec<(usize, Said)>);
+pub(super) struct Log(pub(super) Vec<(usize, Said)>);
 
 impl Log {
     /// As it came about.
-    fn of(said: Vec<Said>) -> Self {
+    pub(super) fn of(said: Vec<Said>) -> Self {
         Self(said.into_iter().enumerate().collect())
     }
 
     /// In another order of arrival, with repetitions; days keep theirs, for nobody opens them backwards.
-    fn shuffled(said: &[Said], dice: &mut Dice) -> Self {
+    pub(super) fn shuffled(said: &[Said], dice: &mut Dice) -> Self {
         let mut records: Vec<Said> = said.iter().filter(|s| matches!(s, Said::Record(_))).cloned().collect();
         let again: Vec<Said> = records.iter().filter(|_| dice.below(5) == 0).cloned().collect();
         records.extend(again);
@@ -89,15 +89,20 @@ fn message(world: &mut World, (n, said): &(usize, Said)) -> IncomingMessage {
     one
 }
 
+/// A part of a log.
+pub(super) fn batch(world: &mut World, said: &[(usize, Said)]) -> Incoming {
+    let messages = said.iter().map(|one| message(world, one)).collect();
+    world.claimed(Incoming { messages, ..Incoming::default() })
+}
+
 /// A registry that has received a log in batches of any size.
-async fn received(log: &[(usize, Said)], dice: &mut Dice) -> (World, Reconciler) {
+pub(super) async fn received(log: &[(usize, Said)], dice: &mut Dice) -> (World, Reconciler) {
     let (mut world, reconciler) = World::new().await;
     world.go_live(&reconciler).await;
     let mut rest = log;
     while !rest.is_empty() {
         let (now, later) = rest.split_at((1 + dice.below(20)).min(rest.len()));
-        let messages = now.iter().map(|one| message(&mut world, one)).collect();
-        let batch = world.claimed(Incoming { messages, ..Incoming::default() });
+        let batch = batch(&mut world, now);
         apply(&reconciler, &batch).await;
         if dice.below(2) == 0 {
             settle(&reconciler).await;

@@ -14,6 +14,7 @@ mod registry;
 mod registry_explain;
 mod registry_history;
 mod registry_moment;
+mod registry_rebuild;
 mod rules;
 mod run;
 mod source;

@@ -14,6 +14,7 @@ use sqlx::PgPool;
 use super::registry_explain::Explain;
 use super::registry_history::ShowHistory;
 use super::registry_moment::{Asking, At, inquire};
+use super::registry_rebuild::Rebuild;
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -52,6 +53,9 @@ pub(crate) enum Registry {
     #[command(after_help = "Example:
   dansync registry hash --config /etc/dansync/reconciler.toml -o json")]
     Hash(Whole),
+    /// Make anew what is derived, from what is kept.
+    #[command(subcommand)]
+    Rebuild(Rebuild),
 }
 
 /// Which person.
@@ -84,6 +88,7 @@ impl Registry {
             Self::Show(one) => one.execute(),
             Self::History(history) => history.execute(),
             Self::Explain(explain) => explain.execute(),
+            Self::Rebuild(rebuild) => rebuild.execute(),
             Self::Hash(whole) => {
                 let settings: settings::Registry = whole.file.sections()?;
                 let state = executor::run(async {

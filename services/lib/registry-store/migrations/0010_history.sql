@@ -17,3 +17,6 @@ insert into present_history (since, date, rule_set) select '-infinity', date, ru
 
 -- From a decision to the records it names: whom its reversal concerns.
 create index decision_record_decision on decision_record (decision_id);
+
+-- Whether keys have ids already when a first load begins: a registry that is made anew keeps them.
+alter table load_state add column recalled boolean not null default false;

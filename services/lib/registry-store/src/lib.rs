@@ -24,6 +24,7 @@ mod outbox;
 mod person_pages;
 mod persons;
 mod positions;
+mod rebuild;
 mod register;
 mod rule_sets;
 mod show;
@@ -71,9 +72,13 @@ pub use merging::{
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use person_pages::{PersonPage, PersonPages, state_hash_at};
-pub use persons::{PersonRow, PersonWrite, lock_persons, put_persons};
+pub use persons::{PersonRow, PersonWrite, image_hash, lock_persons, put_persons};
 pub use positions::{
     ClaimedPosition, Outcomes, PositionRow, claim_positions, fence_positions, move_positions,
+};
+pub use rebuild::{
+    KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors, recall_persons,
+    sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
 pub use register::{close_register, entries_of, replace_entries};
 pub use rule_sets::{KeptRules, kept_rules};
