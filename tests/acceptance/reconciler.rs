@@ -5,6 +5,7 @@ mod generated;
 mod history;
 mod neighbours;
 mod rebuild;
+mod rehearse;
 mod world;
 
 use chrono::Utc;

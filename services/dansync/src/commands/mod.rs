@@ -16,6 +16,7 @@ mod registry_history;
 mod registry_moment;
 mod registry_rebuild;
 mod rules;
+mod rules_rehearse;
 mod run;
 mod source;
 mod source_audit;

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 
 use super::registry_explain::Explain;
 use super::registry_history::ShowHistory;
-use super::registry_moment::{Asking, At, inquire};
+use super::registry_moment::{Asking, At, hash_at, inquire, instant};
 use super::registry_rebuild::Rebuild;
 use crate::classed::ResultExt as _;
 use crate::executor;
@@ -50,8 +50,9 @@ pub(crate) enum Registry {
   dansync registry explain 001190000002 --as-of 2019-06-30 --config /etc/dansync/reconciler.toml -o json")]
     Explain(Explain),
     /// One number that says whether two registries hold the same; reads the whole registry.
-    #[command(after_help = "Example:
-  dansync registry hash --config /etc/dansync/reconciler.toml -o json")]
+    #[command(after_help = "Examples:
+  dansync registry hash --config /etc/dansync/reconciler.toml -o json
+  dansync registry hash --as-known 2026-03-01 --config /etc/dansync/reconciler.toml")]
     Hash(Whole),
     /// Make anew what is derived, from what is kept.
     #[command(subcommand)]
@@ -75,6 +76,10 @@ pub(crate) struct OnePerson {
 /// The whole registry.
 #[derive(Debug, Args)]
 pub(crate) struct Whole {
+    /// That which a registry would have that had received only what came by this instant (RFC 3339), or by the end of this
+    /// day in Vietnam; worked out anew from the kept versions.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    as_known: Option<DateTime<Utc>>,
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
@@ -89,14 +94,23 @@ impl Registry {
             Self::History(history) => history.execute(),
             Self::Explain(explain) => explain.execute(),
             Self::Rebuild(rebuild) => rebuild.execute(),
-            Self::Hash(whole) => {
-                let settings: settings::Registry = whole.file.sections()?;
-                let state = executor::run(async {
-                    registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
-                })?;
-                whole.output.show(&Totals::of(&state))
-            }
+            Self::Hash(whole) => whole.execute(),
         }
+    }
+}
+
+impl Whole {
+    fn execute(self) -> anyhow::Result<()> {
+        if let Some(as_known) = self.as_known {
+            let settings: Asking = self.file.sections()?;
+            let hash = executor::run(hash_at(&settings, as_known))?;
+            return self.output.show(&PastHash { version: 1, state_hash: hash.to_string(), as_known });
+        }
+        let settings: settings::Registry = self.file.sections()?;
+        let state = executor::run(async {
+            registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
+        })?;
+        self.output.show(&Totals::of(&state))
     }
 }
 
@@ -272,6 +286,20 @@ impl Totals {
             due: counts.due,
             load_slices: counts.slices,
         }
+    }
+}
+
+/// What the registry held at another time.
+#[derive(Debug, Serialize)]
+struct PastHash {
+    version: u32,
+    state_hash: String,
+    as_known: DateTime<Utc>,
+}
+
+impl Answer for PastHash {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.state_hash)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Days, FixedOffset, NaiveDate, NaiveTime, Utc};
 use clap::Args;
-use registry_store::{Inquiry, Moment, fingerprint_key};
+use registry_rules::StateHash;
+use registry_store::{Inquiry, Moment, fingerprint_key, state_hash_at};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use service_runtime::{DatabaseConfig, SecretFile};
@@ -35,7 +36,7 @@ fn legal_day(text: &str) -> Result<NaiveDate, String> {
 }
 
 /// The last moment of a day in Vietnam is the first of the next, less a microsecond: the log counts milliseconds.
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(instant) = DateTime::parse_from_rfc3339(text) {
         return Ok(instant.to_utc());
     }
@@ -74,6 +75,13 @@ pub(crate) async fn inquire(settings: &Asking, text: &str, at: At) -> anyhow::Re
     let pool = registry_pool(&settings.registry)?;
     let key = fingerprint_key(settings.fingerprint_key_file.secret().expose_secret());
     Inquiry::open(&pool, text, at.moment(), &key).await.classed()?.context(UNKNOWN)
+}
+
+/// The state hash as known at an instant.
+pub(crate) async fn hash_at(settings: &Asking, known: DateTime<Utc>) -> anyhow::Result<StateHash> {
+    let pool = registry_pool(&settings.registry)?;
+    let key = fingerprint_key(settings.fingerprint_key_file.secret().expose_secret());
+    state_hash_at(&pool, Some(known), &key).await.classed()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use service_runtime::ExitClass;
 use sqlx::PgPool;
 
 use super::control::{self, ControlSettings};
+use super::rules_rehearse::Rehearse;
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -26,6 +27,12 @@ pub(crate) enum Rules {
     #[command(after_help = "Example:
   dansync rules show --config /etc/dansync/reconciler.toml")]
     Show(Show),
+    /// Merge everybody by new rules beside those in force, and say what would change. Nothing is written.
+    #[command(after_help = "Examples:
+  dansync rules rehearse --catalogue field-catalogue.toml --config /etc/dansync/reconciler.toml
+  dansync rules rehearse --catalogue field-catalogue.toml --on 2027-03-01 --agreements schemas/agreements \\
+    --config /etc/dansync/reconciler.toml -o json")]
+    Rehearse(Rehearse),
     /// Put a kept rule set in force: every person is merged anew. A reconciler keeps the set it starts with.
     #[command(after_help = "Example:
   dansync rules activate 2-1f0c33aa --config /etc/dansync/reconciler.toml")]
@@ -67,6 +74,7 @@ impl Rules {
                 })?;
                 show.output.show(&sheet)
             }
+            Self::Rehearse(rehearse) => rehearse.execute(),
             Self::Activate(activate) => {
                 let settings: ControlSettings = activate.file.sections()?;
                 let activated = executor::run(put_in_force(&settings, activate.name))?;

@@ -1,12 +1,13 @@
 //! Why a value stands: by which rule, against which other records' values, who decided.
 
 use crate::catalogue::{Cardinality, ConflictRule, FieldDefinition};
-use crate::claims::{Claims, compatible};
+use crate::claims::compatible;
 use crate::decision::{Decision, in_force};
 use crate::known::{KnownPerson, Terms};
 use crate::{FieldName, FieldValue, PartialDate, RecordKey, SourceRecord, Standing, StandingField, TieKind};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 /// What became of one record's statement of a field.
@@ -120,37 +121,62 @@ fn explained(record: &SourceRecord, value: FieldValue, rank: Option<usize>, verd
     }
 }
 
+/// What every record says of the item: the one that stands, then by rank of authority.
 fn statements(
     person: &KnownPerson,
     field: &FieldDefinition,
     stands: Option<&StandingField>,
     terms: &Terms<'_>,
 ) -> Vec<Explained> {
-    let records: Vec<&SourceRecord> = person.records.iter().collect();
-    let claims = Claims::gather(field, &records, terms.day);
-    let first: BTreeSet<&RecordKey> = claims.by_source().iter().map(|claim| &claim.record.record_key).collect();
-    let mut told: Vec<Explained> = Vec::new();
-    for claim in &claims.standing {
-        let is_first = first.contains(claim.key());
-        let verdict = verdict(field, stands, (claim.key(), claim.value), is_first);
-        told.push(explained(claim.record, claim.value.clone(), Some(claim.rank), verdict));
-    }
-    let counted: BTreeSet<&RecordKey> = claims.standing.iter().map(|claim| claim.key()).collect();
-    for record in person.records.iter().filter(|r| !counted.contains(&r.record_key)) {
+    let mut stated = Vec::new();
+    for record in &person.records {
         let Some(value) = record.fields.get(&field.name).filter(|value| !value.is_empty()) else { continue };
         let key = &record.record_key;
         let rank = field.rank(key.source(), key.entity(), key.role());
-        let verdict = match (rank, record.standing.counts()) {
-            (None, _) => Verdict::NoAuthority,
-            (_, false) => Verdict::NotCounting,
-            _ if record.valid_from.and_then(PartialDate::full).is_some_and(|from| from > terms.day) => {
-                Verdict::NotYet
-            }
-            _ => Verdict::Ended,
-        };
+        stated.push((record, value, rank, out_of_account(field, record, rank, terms)));
+    }
+    stated.sort_by_key(|(record, _, rank, out)| {
+        let is_it = stands.is_some_and(|s| s.record_key.as_ref() == Some(&record.record_key));
+        (!is_it, out.is_some(), rank.is_none(), *rank, latest_first(record), &record.record_key)
+    });
+    let mut heard: BTreeSet<&str> = BTreeSet::new();
+    let mut told = Vec::with_capacity(stated.len());
+    for (record, value, rank, out) in stated {
+        let verdict = out.unwrap_or_else(|| {
+            let is_first = heard.insert(record.record_key.source());
+            verdict(field, stands, (&record.record_key, value), is_first)
+        });
         told.push(explained(record, value.clone(), rank, verdict));
     }
     told
+}
+
+/// Among those of one rank a correction comes first, then the latest legal date, then what was recorded last.
+fn latest_first(record: &SourceRecord) -> impl Ord + use<> {
+    let from = record.valid_from.map(PartialDate::latest);
+    (record.standing != Standing::Corrected, Reverse(from), Reverse(record.recorded_at))
+}
+
+/// Why a statement does not count on the day asked about.
+fn out_of_account(
+    field: &FieldDefinition,
+    record: &SourceRecord,
+    rank: Option<usize>,
+    terms: &Terms<'_>,
+) -> Option<Verdict> {
+    let begins_later = record.valid_from.and_then(PartialDate::full).is_some_and(|from| from > terms.day);
+    let has_ended = record.valid_to.map(PartialDate::latest).is_some_and(|end| end < terms.day);
+    if rank.is_none() {
+        Some(Verdict::NoAuthority)
+    } else if !record.standing.counts() {
+        Some(Verdict::NotCounting)
+    } else if begins_later {
+        Some(Verdict::NotYet)
+    } else if field.conflict == ConflictRule::Latest && has_ended {
+        Some(Verdict::Ended)
+    } else {
+        None
+    }
 }
 
 fn verdict(

@@ -35,6 +35,7 @@ mod person;
 mod population;
 mod record_key;
 mod reference;
+mod rehearse;
 mod release;
 mod source_record;
 mod state_hash;
@@ -75,6 +76,7 @@ pub use person::{
 pub use population::{Condition, ConditionKind, Coverage, Population};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
+pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use source_record::{ActReference, SourceRecord, Standing};
 pub use state_hash::{StateHash, person_hash};

@@ -26,6 +26,7 @@ mod persons;
 mod positions;
 mod rebuild;
 mod register;
+mod rehearse;
 mod rule_sets;
 mod show;
 mod snapshots;
@@ -81,6 +82,7 @@ pub use rebuild::{
     sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
 pub use register::{close_register, entries_of, replace_entries};
+pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
