@@ -7,8 +7,8 @@ use crate::attaching::{Attaching, Relocated, attached, pin_of, shared};
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use registry_rules::{
-    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, SourceRecord, Standing, accepted_anchor, attach, offer,
-    register_entry, relation_group,
+    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, SourceRecord, Standing, accepted_anchor,
+    attach, offer, register_entry, relation_group,
 };
 use registry_store::{
     Attached, LatestRow, Sibling, StoreError, close_register, lock_keys, offering, replace_entries,
@@ -62,7 +62,8 @@ pub(crate) async fn attach_changes(
     let mut named = std::mem::take(&mut keys.source_keys);
     named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
     // Whoever leaves a class must not find it in pieces: its numbers stand together whether they are offered here or not.
-    let left = siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
+    let left =
+        siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
     found.settle(connection, &all, named, left).await?;
     place(&mut found, kept, &siblings, &all);
     // Groups that a record turned out to come to or leave only now that it is placed.

@@ -5,10 +5,12 @@ use crate::rules::Rules;
 use chrono::NaiveDate;
 use event_log::Topics;
 use registry_rules::{
-    CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome, PersonFacts,
-    PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord, contradiction, offer,
+    CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome,
+    PersonFacts, PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord, contradiction, offer,
 };
-use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, image_hash, lock_keys};
+use registry_store::{
+    CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, image_hash, lock_keys,
+};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,8 +4,8 @@
 use crate::reconciler::Reconciler;
 use chrono::{DateTime, Utc};
 use event_log::{
-    KafkaConfig, Message, MessageReader, ReadError, ReadTopicError, SchemaRegistry, UnknownFields, header_names,
-    read_whole,
+    KafkaConfig, Message, MessageReader, ReadError, ReadTopicError, SchemaRegistry, UnknownFields,
+    header_names, read_whole,
 };
 use registry_rules::{LinkEvent, PersonImage};
 use registry_store::{
@@ -160,7 +160,8 @@ impl<T: Message> Reading<T> {
         let mut page = Vec::with_capacity(raws.len());
         for raw in raws {
             let read = self.reader.read_payload(&raw.payload, raw.fingerprint.as_deref()).await;
-            let message = read.map_err(|error| TakeOverError::Message { topic: self.topic.clone(), error })?;
+            let message =
+                read.map_err(|error| TakeOverError::Message { topic: self.topic.clone(), error })?;
             page.push((message, raw.at));
         }
         Ok(Some(page))

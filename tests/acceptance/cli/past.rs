@@ -59,13 +59,19 @@ pub(super) async fn a_person_is_shown_explained_and_told_at_any_time(live: &Live
     assert!(field["statements"].as_array().unwrap().iter().any(|s| s["verdict"] == "stands"), "{field}");
     let text = live.reconciler(&format!("registry explain {pin}")).await?;
     assert!(text.out.contains("npd.date_of_birth, article ") && text.out.contains("VERDICT"), "{text:?}");
-    live.reconciler(&format!("registry explain {pin} height")).await?.refused(1, &["FIELD", "dansync rules show"]);
-    live.reconciler(&format!("registry explain {pin} Height")).await?.refused(2, &["FIELD", "not a field name"]);
+    live.reconciler(&format!("registry explain {pin} height"))
+        .await?
+        .refused(1, &["FIELD", "dansync rules show"]);
+    live.reconciler(&format!("registry explain {pin} Height"))
+        .await?
+        .refused(2, &["FIELD", "not a field name"]);
 
     let history = live.reconciler(&format!("registry history {pin} --limit 1 -o json")).await?.json();
     assert_eq!(keys(&history), ["version", "person_id", "versions", "records", "links", "next"]);
     assert_eq!((history["versions"].as_array().unwrap().len(), &history["next"]), (1, &1.into()));
-    live.reconciler(&format!("registry history {pin} --limit 0")).await?.refused(2, &["--limit", "1..=10000"]);
+    live.reconciler(&format!("registry history {pin} --limit 0"))
+        .await?
+        .refused(2, &["--limit", "1..=10000"]);
     Ok(())
 }
 
@@ -163,7 +169,8 @@ pub(super) async fn a_registry_is_made_anew(live: &mut Live) -> anyhow::Result<(
     let own = &live.deployment.registries.registry;
     let name = Stack::unique("rebuilt");
     own.cluster.create_database(&name).await?;
-    let new = Database { name: name.clone(), cluster: std::sync::Arc::clone(&own.cluster), role: own.role.clone() };
+    let new =
+        Database { name: name.clone(), cluster: std::sync::Arc::clone(&own.cluster), role: own.role.clone() };
     let owner = new.administrator().await?;
     let admit = format!("grant connect on database {name} to {}", own.role.name);
     sqlx::query(sqlx::AssertSqlSafe(admit)).execute(&owner).await?;
@@ -178,10 +185,17 @@ pub(super) async fn a_registry_is_made_anew(live: &mut Live) -> anyhow::Result<(
     let taken = live.dansync("registry rebuild topics -o json", &file).await?.json();
     assert_eq!(keys(&taken), ["version", "links", "persons"]);
     assert!(taken["links"].as_u64() > Some(0) && taken["persons"].as_u64() > Some(0), "{taken}");
-    live.dansync("registry rebuild topics", &file).await?.refused(1, &["not empty", "dansync migrate registry"]);
+    live.dansync("registry rebuild topics", &file)
+        .await?
+        .refused(1, &["not empty", "dansync migrate registry"]);
     let again = loaded(live, &file, &hash).await;
     let after = persons(&owner).await?;
-    assert!(after == before, "{} of {} records have another person", differing(&before, &after), before.len());
+    assert!(
+        after == before,
+        "{} of {} records have another person",
+        differing(&before, &after),
+        before.len()
+    );
     again
 }
 
@@ -191,7 +205,8 @@ fn differing(before: &BTreeMap<String, PersonId>, after: &BTreeMap<String, Perso
 
 /// Lets a reconciler read the sources' topics into the new registry until it holds what the other one does.
 async fn loaded(live: &Live, file: &Path, wanted: &Value) -> anyhow::Result<()> {
-    let as_before = live.deployment.instances.iter().find(|i| i.service == "reconciler").context("a reconciler")?;
+    let as_before =
+        live.deployment.instances.iter().find(|i| i.service == "reconciler").context("a reconciler")?;
     let instance = Instance { name: "rebuilt".to_owned(), file: file.to_owned(), ..as_before.clone() };
     let log = file.parent().context("a folder")?;
     let service = Service::start(instance, log, &[]).await?;

@@ -100,7 +100,8 @@ impl Writer {
     fn birth(&mut self, n: usize) {
         let act = format!("1/BIRTH/1985/{n}");
         let (name, born, mother) = (self.name(), self.born(), (n + 1) % 3);
-        let child = Make::new("civil_status", "birth", &n.to_string(), "child").act(&act).name(name).born(born);
+        let child =
+            Make::new("civil_status", "birth", &n.to_string(), "child").act(&act).name(name).born(born);
         let sex = self.pick(&["sex:1", "sex:2"]);
         self.say(child.text("sex", sex));
         let name = self.name();
@@ -125,7 +126,8 @@ impl Writer {
     fn correction(&mut self, n: usize) {
         let name = self.name();
         let standing = self.pick(&[Standing::Corrected, Standing::Corrected, Standing::Annulled]);
-        let make = Make::new("civil_status", "change", &n.to_string(), "subject").name(name).standing(standing);
+        let make =
+            Make::new("civil_status", "change", &n.to_string(), "subject").name(name).standing(standing);
         self.say(make.refers_to_birth(&format!("1/BIRTH/1985/{n}")).from("2020-03-04"));
     }
 
@@ -213,7 +215,8 @@ impl Writer {
 
     fn day(&mut self) {
         let days = self.said.iter().filter(|said| matches!(said, Said::Day(_))).count();
-        let day = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap() + chrono::TimeDelta::days(i64::try_from(days).unwrap());
+        let day = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap()
+            + chrono::TimeDelta::days(i64::try_from(days).unwrap());
         self.said.push(Said::Day(day));
     }
 }

@@ -39,7 +39,10 @@ async fn told(world: &World) -> Told {
     .await
     .unwrap();
     let anchors: Vec<(String, PersonId, PersonId, bool)> =
-        sqlx::query_as("select anchor, person_id, leads_to, yielded from anchor").fetch_all(pool).await.unwrap();
+        sqlx::query_as("select anchor, person_id, leads_to, yielded from anchor")
+            .fetch_all(pool)
+            .await
+            .unwrap();
     let count = async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(pool).await.unwrap() };
     Told {
         state: state.hash.to_string(),
@@ -50,18 +53,22 @@ async fn told(world: &World) -> Told {
         anchors: anchors.into_iter().map(|(a, own, leads, y)| (a, (own, leads, y))).collect(),
         versions: count("select count(*) from person_version").await,
         links: count("select count(*) from link").await,
-        cases: sqlx::query_as("select subject, kind, field, open, fingerprint from registry_case order by 1, 2, 3")
-            .fetch_all(pool)
-            .await
-            .unwrap(),
+        cases: sqlx::query_as(
+            "select subject, kind, field, open, fingerprint from registry_case order by 1, 2, 3",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap(),
         dates: sqlx::query_as("select person_id, on_date from due where reason = 'date' order by 1")
             .fetch_all(pool)
             .await
             .unwrap(),
-        heads: sqlx::query_as("select person_id, version, lifecycle, countable, facts from person where version > 0 order by 1")
-            .fetch_all(pool)
-            .await
-            .unwrap(),
+        heads: sqlx::query_as(
+            "select person_id, version, lifecycle, countable, facts from person where version > 0 order by 1",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap(),
     }
 }
 
@@ -89,7 +96,11 @@ async fn what_is_derived_comes_back_from_the_kept_versions_with_its_ids() {
         assert_eq!(after.heads, before.heads, "seed {seed}");
         assert_eq!(after.dates, before.dates, "seed {seed}");
         assert_eq!(after, before, "seed {seed}");
-        assert_eq!(state_hash_at(&world.pool, middle, &key).await.unwrap(), then, "seed {seed}: as known then");
+        assert_eq!(
+            state_hash_at(&world.pool, middle, &key).await.unwrap(),
+            then,
+            "seed {seed}: as known then"
+        );
     }
 }
 

@@ -47,7 +47,8 @@ async fn world() -> World {
     world.say(&reconciler, [entry, copy, decision]).await;
     let other = "001190000002";
     let entry = Make::new("identity", "pin", other, "holder").pin(other).name("Lê Na").born("1991-01-02");
-    let copy = Make::new("residence", "person", "R2", "resident").pin(other).name("Lê Nga").born("1991");
+    let copy =
+        Make::new("residence", "person", "R2", "resident").pin(other).name("Lê Nga").born("1991-01-02");
     world.say(&reconciler, [entry, copy]).await;
     settle(&reconciler).await;
     world
@@ -60,7 +61,8 @@ async fn new_rules_are_tried_beside_those_in_force_and_nothing_is_changed() {
     let same = try_out(&world, &rules(|_, part| Some(part.to_owned()))).await;
     assert_eq!(same, Rehearsal { persons: 2, ..Rehearsal::default() });
 
-    let without = try_out(&world, &rules(|name, part| (name != "date_of_birth").then(|| part.to_owned()))).await;
+    let without =
+        try_out(&world, &rules(|name, part| (name != "date_of_birth").then(|| part.to_owned()))).await;
     let dates = &without.fields[&"date_of_birth".parse().unwrap()];
     assert_eq!((without.persons_changed, dates.lost, dates.changed), (2, 2, 0));
     assert_eq!((without.decisions_contradicted, without.decisions.len()), (1, 1));

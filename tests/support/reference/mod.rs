@@ -6,10 +6,10 @@
 
 use chrono::NaiveDate;
 use registry_rules::{
-    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, MergeInput,
-    PersonFacts, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, SourceRecord, Standing,
-    StateHash, Tie, TieKind, accepted_anchor, attach, contradiction, facts, merge, offer, person_hash,
-    register_entry, source_key,
+    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, MergeInput, PersonFacts, PersonId,
+    Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, SourceRecord, Standing, StateHash, Tie,
+    TieKind, accepted_anchor, attach, contradiction, facts, merge, offer, person_hash, register_entry,
+    source_key,
 };
 use std::collections::BTreeSet;
 

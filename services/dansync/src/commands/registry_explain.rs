@@ -89,7 +89,12 @@ fn write_field(out: &mut dyn Write, told: &Explanation) -> io::Result<()> {
         None => writeln!(out, "  nothing stands")?,
         Some(stands) => {
             let (value, state) = (value_text(&stands.value), stands.state.as_str());
-            writeln!(out, "  {value}: {state} by {}, from {}", stands.rule, or_dash(stands.record_key.as_ref()))?;
+            writeln!(
+                out,
+                "  {value}: {state} by {}, from {}",
+                stands.rule,
+                or_dash(stands.record_key.as_ref())
+            )?;
         }
     }
     if told.open_case {

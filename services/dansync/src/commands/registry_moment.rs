@@ -42,9 +42,9 @@ pub(crate) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     }
     let vietnam = FixedOffset::east_opt(VIETNAM_SECONDS_EAST);
     let next = text.parse::<NaiveDate>().ok().and_then(|day| day.checked_add_days(Days::new(1)));
-    let midnight = next.zip(vietnam).and_then(|(next, vietnam)| {
-        next.and_time(NaiveTime::MIN).and_local_timezone(vietnam).single()
-    });
+    let midnight = next
+        .zip(vietnam)
+        .and_then(|(next, vietnam)| next.and_time(NaiveTime::MIN).and_local_timezone(vietnam).single());
     midnight.map(|midnight| midnight.to_utc() - chrono::TimeDelta::microseconds(1)).ok_or_else(|| {
         "not an instant; write 2026-03-01T09:30:00+07:00, or 2026-03-01 for the end of that day".to_owned()
     })

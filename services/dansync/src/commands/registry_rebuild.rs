@@ -68,7 +68,9 @@ async fn alone(pool: &PgPool) -> anyhow::Result<()> {
     let mut connection = pool.acquire().await.classed()?;
     let others = sessions_at_work(&mut connection).await.classed()?;
     if others > 0 {
-        bail!("{others} other sessions of this role are at work on the registry; stop the reconcilers, then try again");
+        bail!(
+            "{others} other sessions of this role are at work on the registry; stop the reconcilers, then try again"
+        );
     }
     Ok(())
 }
@@ -123,9 +125,8 @@ async fn topics(config: &reconciler::Config) -> anyhow::Result<Taken> {
         Err(TakeOverError::Store(error)) => return Err(error).classed(),
         Err(TakeOverError::Topic(error)) => return Err(error).classed(),
         Err(error @ (TakeOverError::NotEmpty | TakeOverError::Message { .. })) => {
-            return Err(error).context(
-                "nothing was taken over; make a new database for it (`dansync migrate registry`)",
-            );
+            return Err(error)
+                .context("nothing was taken over; make a new database for it (`dansync migrate registry`)");
         }
     };
     Ok(Taken { version: 1, links: taken.links, persons: taken.persons })

@@ -1,6 +1,8 @@
 //! The question that a record raises whose number names somebody else.
 
-use crate::{CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, Offer, PartialDate, PinRegister};
+use crate::{
+    CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, Offer, PartialDate, PinRegister,
+};
 
 /// A number that names somebody else is as harmful as a wrong one.
 const SEVERITY: u8 = 5;

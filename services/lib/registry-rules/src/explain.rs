@@ -230,7 +230,8 @@ fn numbers(person: &KnownPerson, field: &FieldDefinition) -> Vec<Explained> {
 fn relations(person: &KnownPerson, field: &FieldDefinition) -> Vec<Explained> {
     let stands = person.outcome.image.fields.get(&field.name);
     let wanted = |kind: TieKind| (kind == TieKind::Household) == (field.name.as_str() == "npd.household");
-    let ties = person.ties.iter().filter_map(|tie| tie.kind().filter(|kind| wanted(*kind)).map(|kind| (tie, kind)));
+    let ties =
+        person.ties.iter().filter_map(|tie| tie.kind().filter(|kind| wanted(*kind)).map(|kind| (tie, kind)));
     ties.filter_map(|(tie, kind)| {
         let record = person.records.iter().find(|record| record.record_key == tie.own)?;
         let relation = match kind {
@@ -238,7 +239,8 @@ fn relations(person: &KnownPerson, field: &FieldDefinition) -> Vec<Explained> {
             kind => kind.as_str(),
         };
         let value = tie.element(relation);
-        let listed = stands.is_some_and(|s| matches!(&s.value, FieldValue::List(all) if all.contains(&value)));
+        let listed =
+            stands.is_some_and(|s| matches!(&s.value, FieldValue::List(all) if all.contains(&value)));
         let verdict = if listed { Verdict::Stands } else { Verdict::Ended };
         Some(Explained { record_key: tie.other.clone(), ..explained(record, value, None, verdict) })
     })
@@ -246,11 +248,14 @@ fn relations(person: &KnownPerson, field: &FieldDefinition) -> Vec<Explained> {
 }
 
 fn decided(decisions: &[Decision], field: &FieldName, rule: Option<&str>) -> Vec<ExplainedDecision> {
-    let about: BTreeSet<&str> = decisions.iter().filter(|d| d.field == *field).map(|d| d.id.as_str()).collect();
+    let about: BTreeSet<&str> =
+        decisions.iter().filter(|d| d.field == *field).map(|d| d.id.as_str()).collect();
     let force = in_force(decisions, field).map(|d| d.id.as_str());
     let mut told: Vec<ExplainedDecision> = decisions
         .iter()
-        .filter(|d| about.contains(d.id.as_str()) || d.reverses.as_deref().is_some_and(|id| about.contains(id)))
+        .filter(|d| {
+            about.contains(d.id.as_str()) || d.reverses.as_deref().is_some_and(|id| about.contains(id))
+        })
         .map(|d| ExplainedDecision {
             decision_id: d.id.clone(),
             takes: d.takes.clone(),

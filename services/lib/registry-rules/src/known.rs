@@ -258,7 +258,8 @@ impl Known {
         for record in own {
             let Some(group) = relation_group(record) else { continue };
             let members = self.groups.get(&group).into_iter().flatten();
-            let members = members.filter_map(|key| self.then(key, terms)).filter(|r| relation_group(r).is_some());
+            let members =
+                members.filter_map(|key| self.then(key, terms)).filter(|r| relation_group(r).is_some());
             for other in members.take(MAX_TIES) {
                 let Some(to) = self.attached.get(&other.record_key) else { continue };
                 if to.anchor == anchor {
@@ -268,7 +269,12 @@ impl Known {
                 let Some(facts) = facts.clone() else { continue };
                 let relation = other.fields.iter().find(|(name, _)| name.as_str() == "npd.relation_to_head");
                 let relation_to_head = relation.and_then(|(_, value)| value.text()).map(ToOwned::to_owned);
-                ties.push(Tie { own: record.record_key.clone(), other: other.record_key, relation_to_head, facts });
+                ties.push(Tie {
+                    own: record.record_key.clone(),
+                    other: other.record_key,
+                    relation_to_head,
+                    facts,
+                });
             }
         }
         ties.sort_by(|a, b| (&a.own, &a.other).cmp(&(&b.own, &b.other)));

@@ -45,11 +45,12 @@ pub async fn ensure_rules(
         .bind(catalogue)
         .execute(&mut *connection)
         .await?;
-    let begun = sqlx::query("insert into business_day (date, rule_set) values ($1, $2) on conflict do nothing")
-        .bind(today)
-        .bind(name)
-        .execute(&mut *connection)
-        .await?;
+    let begun =
+        sqlx::query("insert into business_day (date, rule_set) values ($1, $2) on conflict do nothing")
+            .bind(today)
+            .bind(name)
+            .execute(&mut *connection)
+            .await?;
     if begun.rows_affected() > 0 {
         sqlx::query("insert into present_history (since, date, rule_set) values ('-infinity', $1, $2)")
             .bind(today)
@@ -61,10 +62,7 @@ pub async fn ensure_rules(
 }
 
 /// Day and rules as they were in force at a moment; the first ones for all time before.
-pub async fn present_at(
-    connection: &mut PgConnection,
-    moment: DateTime<Utc>,
-) -> Result<Present, StoreError> {
+pub async fn present_at(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<Present, StoreError> {
     let (date, rule_set) = sqlx::query_as(
         "select date, rule_set from present_history where since <= $1 order by n desc limit 1",
     )

@@ -1,9 +1,9 @@
 //! One person on two time axes: what held on a legal day, as far as it was known at a moment (design §2.3, §6).
 
+use crate::cases::CaseView;
 use crate::known::{Found, Seeds, known_around};
 use crate::show::{FieldView, PersonView, RecordView};
 use crate::{Present, StoreError, case_id, case_subject, catalogue_of, history, present, present_at, show};
-use crate::cases::CaseView;
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{
     AttachRule, CaseFinding, Explanation, FieldCatalogue, FieldName, FingerprintKey, KnownPerson, Lifecycle,
@@ -78,7 +78,19 @@ impl Inquiry {
         let opened = opened(connection, &person.cases, moment.known).await?;
         transaction.commit().await?;
         let key = key.clone();
-        Ok(Some(Self { day, rule_set, person, absorbed, found, catalogue, key, today, versions, opened, moment }))
+        Ok(Some(Self {
+            day,
+            rule_set,
+            person,
+            absorbed,
+            found,
+            catalogue,
+            key,
+            today,
+            versions,
+            opened,
+            moment,
+        }))
     }
 
     /// The person as `registry show` shows it.
@@ -132,7 +144,12 @@ impl Inquiry {
         let attachment = self.found.known.attachment(&record.record_key);
         let received = self.found.received.get(&record.record_key).copied();
         let rule = attachment.map(|to| rule_code(to.rule));
-        RecordView::of(record.clone(), received.unwrap_or_default(), attachment.map(|to| to.anchor.clone()), rule)
+        RecordView::of(
+            record.clone(),
+            received.unwrap_or_default(),
+            attachment.map(|to| to.anchor.clone()),
+            rule,
+        )
     }
 
     fn case(&self, case: &CaseFinding) -> CaseView {
@@ -326,7 +343,14 @@ async fn opened(
          from unnest($1::text[]) as t (wanted) cross join lateral (
            select case_id, history from registry_case where subject = wanted offset 0) c",
     )
-    .bind(cases.iter().map(|case| case_subject(&case.subject)).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>())
+    .bind(
+        cases
+            .iter()
+            .map(|case| case_subject(&case.subject))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>(),
+    )
     .bind(until)
     .fetch_all(connection)
     .await?;

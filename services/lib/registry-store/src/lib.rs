@@ -45,8 +45,8 @@ pub use cases::{
 };
 pub use database::{connect, migrate};
 pub use day::{
-    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at, present_while_loading,
-    try_lease,
+    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at,
+    present_while_loading, try_lease,
 };
 pub use decisions::{decisions_naming, keep_decisions, records_decided};
 pub use due::{DueReason, add_due, replace_dates, take_due};
@@ -78,8 +78,8 @@ pub use positions::{
     ClaimedPosition, Outcomes, PositionRow, claim_positions, fence_positions, move_positions,
 };
 pub use rebuild::{
-    KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors, recall_persons,
-    sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
+    KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
+    recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
 pub use register::{close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
@@ -90,4 +90,6 @@ pub use snapshots::{
     open_sweeps, take_sweep, wait_for_operator,
 };
 pub use state::{RegistryState, registry_state};
-pub use versions::{MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions};
+pub use versions::{
+    MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
+};

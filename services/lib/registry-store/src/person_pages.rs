@@ -4,9 +4,7 @@
 use crate::known::{Found, Seeds, known_around};
 use crate::{Present, StoreError, catalogue_of, present, present_at};
 use chrono::{DateTime, NaiveDate, Utc};
-use registry_rules::{
-    FieldCatalogue, FingerprintKey, PersonId, RecordKey, StateHash, Terms, person_hash,
-};
+use registry_rules::{FieldCatalogue, FingerprintKey, PersonId, RecordKey, StateHash, Terms, person_hash};
 use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeSet;
 
@@ -40,12 +38,13 @@ impl PersonPages {
     /// The next page; none after the last.
     pub async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<PersonPage>, StoreError> {
         let Some(after) = self.after.take() else { return Ok(None) };
-        let keys: Vec<String> =
-            sqlx::query_scalar("select record_key from record_latest where record_key > $1 order by 1 limit $2")
-                .bind(after)
-                .bind(PAGE)
-                .fetch_all(&mut *connection)
-                .await?;
+        let keys: Vec<String> = sqlx::query_scalar(
+            "select record_key from record_latest where record_key > $1 order by 1 limit $2",
+        )
+        .bind(after)
+        .bind(PAGE)
+        .fetch_all(&mut *connection)
+        .await?;
         self.after = keys.last().cloned();
         if keys.is_empty() {
             return Ok(None);

@@ -99,7 +99,8 @@ async fn pairs(connection: &mut PgConnection, moves: &Moves) -> Result<(u64, u64
     let (mut joined, mut split) = (0, 0);
     for anchor in touched {
         let size = sizes.get(anchor).copied().unwrap_or_default();
-        let leaving: Vec<u64> = moves.iter().filter(|((from, _), _)| from == anchor).map(|(_, n)| *n).collect();
+        let leaving: Vec<u64> =
+            moves.iter().filter(|((from, _), _)| from == anchor).map(|(_, n)| *n).collect();
         let coming: Vec<u64> = moves.iter().filter(|((_, to), _)| to == anchor).map(|(_, n)| *n).collect();
         let stay = size.saturating_sub(leaving.iter().sum());
         let together = |groups: &[u64]| groups.iter().copied().map(choose).sum::<u64>();
