@@ -1,6 +1,6 @@
 //! Generated histories: a few people, all that can happen to them, in the order in which it came about.
 
-use super::world::{Dice, Make};
+use super::world::{CATALOGUE, Dice, Make};
 use chrono::NaiveDate;
 use registry_rules::{FieldValue, SourceRecord, Standing};
 
@@ -11,6 +11,42 @@ pub(super) enum Said {
     Record(SourceRecord),
     /// A business day.
     Day(NaiveDate),
+    /// A rule set comes into force, one of [`RULES`].
+    Rules(&'static str),
+}
+
+impl Said {
+    /// Whether it is a record; all else keeps its order, for it has one partition.
+    pub(super) const fn is_record(&self) -> bool {
+        matches!(self, Self::Record(_))
+    }
+}
+
+/// Names of rule sets that these registries keep: the shipped one once more, and one that asks less of names and nothing
+/// of the sex.
+pub(super) const RULES: [&str; 2] = ["same", "milder"];
+
+/// The text of a rule set.
+pub(super) fn rules(name: &str) -> String {
+    altered(|field, part| match (name, field) {
+        ("milder", "birth_name") => Some(part.replace("conflict = \"dispute\"", "conflict = \"latest\"")),
+        ("milder", "sex") => None,
+        _ => Some(part.to_owned()),
+    })
+}
+
+/// The shipped rules with each item's section changed, or left out.
+pub(super) fn altered(change: impl Fn(&str, &str) -> Option<String>) -> String {
+    let mut parts = CATALOGUE.split("[[field]]");
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let name = part.lines().find_map(|line| line.strip_prefix("name = \"")).unwrap();
+        if let Some(part) = change(name.trim_end_matches('"'), part) {
+            text += "[[field]]";
+            text += &part;
+        }
+    }
+    text
 }
 
 /// The key under which these registries hash values.
@@ -42,7 +78,7 @@ pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
     }
     for _ in 0..steps {
         let n = writer.dice.below(people);
-        match writer.dice.below(13) {
+        match writer.dice.below(14) {
             0 => writer.entry(n, Standing::Asserted),
             1 => writer.reissue(n, people),
             2 | 3 => writer.copy(n),
@@ -53,6 +89,7 @@ pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
             9 => writer.death(n),
             10 => writer.decide(n),
             11 => writer.withdraw(),
+            12 => writer.rules(),
             _ => writer.day(),
         }
     }
@@ -213,6 +250,11 @@ impl Writer {
         }
     }
 
+    fn rules(&mut self) {
+        let name = self.pick(&RULES);
+        self.said.push(Said::Rules(name));
+    }
+
     fn day(&mut self) {
         let days = self.said.iter().filter(|said| matches!(said, Said::Day(_))).count();
         let day = NaiveDate::from_ymd_opt(2026, 3, 2).unwrap()
@@ -224,6 +266,6 @@ impl Writer {
 fn record_of(said: &Said) -> Option<&SourceRecord> {
     match said {
         Said::Record(record) => Some(record),
-        Said::Day(_) => None,
+        Said::Day(_) | Said::Rules(_) => None,
     }
 }

@@ -1,13 +1,13 @@
 //! What did we know: any generated history, in any order, against the simplest registry; and every moment of it as known
 //! then.
 
-use super::generated::{KEY, Said, history};
+use super::generated::{KEY, RULES, Said, history, rules};
 use super::world::{CATALOGUE, Dice, Make, World, apply, day, settle};
 use acceptance::reference::{Person, Reference};
 use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone as _, Utc};
 use event_log::{ControlEvent, SourceMessage};
 use reconciler::{Body, Incoming, IncomingMessage, Reconciler};
-use registry_rules::{FieldCatalogue, RecordKey, SourceRecord, Verdict};
+use registry_rules::{FieldCatalogue, IdentifierKind, RecordKey, SourceRecord, Standing, Verdict};
 use registry_store::{Inquiry, Moment, fingerprint_key, state_hash_at};
 use std::collections::BTreeMap;
 
@@ -31,54 +31,53 @@ impl Log {
         Self(said.into_iter().enumerate().collect())
     }
 
-    /// In another order of arrival, with repetitions; days keep theirs, for nobody opens them backwards.
+    /// In another order of arrival, with repetitions; days and rules keep theirs, which is that of their one partition.
     pub(super) fn shuffled(said: &[Said], dice: &mut Dice) -> Self {
-        let mut records: Vec<Said> = said.iter().filter(|s| matches!(s, Said::Record(_))).cloned().collect();
+        let mut records: Vec<Said> = said.iter().filter(|s| s.is_record()).cloned().collect();
         let again: Vec<Said> = records.iter().filter(|_| dice.below(5) == 0).cloned().collect();
         records.extend(again);
         dice.shuffle(&mut records);
-        for day in said.iter().filter(|s| matches!(s, Said::Day(_))) {
+        for control in said.iter().filter(|s| !s.is_record()) {
             let at = dice.below(records.len() + 1);
-            let last = records.iter().rposition(|s| matches!(s, Said::Day(_))).map_or(0, |n| n + 1);
-            records.insert(at.max(last), day.clone());
+            let last = records.iter().rposition(|s| !s.is_record()).map_or(0, |n| n + 1);
+            records.insert(at.max(last), control.clone());
         }
         Self::of(records)
     }
 
-    fn until(&self, end: usize) -> (Vec<SourceRecord>, NaiveDate) {
-        let (mut records, mut today) = (Vec::new(), day(FIRST_DAY));
+    /// The simplest registry over what came first.
+    fn reference(&self, end: usize) -> Reference {
+        let (mut records, mut today, mut catalogue) = (Vec::new(), day(FIRST_DAY), CATALOGUE.to_owned());
         for (_, said) in self.0.iter().take(end) {
             match said {
                 Said::Record(record) => records.push(record.clone()),
                 Said::Day(date) => today = today.max(*date),
+                Said::Rules(name) => catalogue = rules(name),
             }
         }
-        (records, today)
-    }
-
-    /// The simplest registry over what came first.
-    fn reference(&self, end: usize) -> Reference {
-        let (records, today) = self.until(end);
-        Reference::new(records, FieldCatalogue::parse(CATALOGUE).unwrap(), fingerprint_key(KEY), today)
+        let catalogue = FieldCatalogue::parse(&catalogue).unwrap();
+        Reference::new(records, catalogue, fingerprint_key(KEY), today)
     }
 }
 
 /// A message as it lies in the log at its time.
 fn message(world: &mut World, (n, said): &(usize, Said)) -> IncomingMessage {
     let at = time(*n);
+    let mut control = |event| {
+        world.offset += 1;
+        IncomingMessage {
+            topic: world.topics.control(),
+            source: "".into(),
+            partition: 0,
+            offset: world.offset,
+            received_at: at,
+            body: Body::Control(event),
+        }
+    };
     let mut one = match said {
         Said::Record(record) => world.batch([SourceMessage::Record(record.clone())]).messages.pop().unwrap(),
-        Said::Day(date) => {
-            world.offset += 1;
-            IncomingMessage {
-                topic: world.topics.control(),
-                source: "".into(),
-                partition: 0,
-                offset: world.offset,
-                received_at: at,
-                body: Body::Control(ControlEvent::DayOpened { date: *date }),
-            }
-        }
+        Said::Day(date) => control(ControlEvent::DayOpened { date: *date }),
+        Said::Rules(name) => control(ControlEvent::RulesActivated { rule_set: (*name).to_owned() }),
     };
     one.received_at = at;
     if let Body::Record(received) = &mut one.body {
@@ -96,6 +95,10 @@ pub(super) fn batch(world: &mut World, said: &[(usize, Said)]) -> Incoming {
 /// A registry that has received a log in batches of any size.
 pub(super) async fn received(log: &[(usize, Said)], dice: &mut Dice) -> (World, Reconciler) {
     let (mut world, reconciler) = World::new().await;
+    for name in RULES {
+        let keep = sqlx::query("insert into rule_set (name, catalogue) values ($1, $2)");
+        keep.bind(name).bind(rules(name)).execute(&world.pool).await.unwrap();
+    }
     world.go_live(&reconciler).await;
     let mut rest = log;
     while !rest.is_empty() {
@@ -165,6 +168,57 @@ async fn any_history_in_any_order_is_what_the_simplest_registry_makes_of_it() {
             assert_eq!(kept.to_string(), expected, "the kept versions, seed {seed}, order {order}");
         }
     }
+}
+
+/// The check above turned round: with something left out of what the registry is told, it ends elsewhere. What each history
+/// is about must matter in some of them, or the check would not notice that it is gone.
+#[test]
+fn the_simplest_registry_notices_what_is_left_out() {
+    type Left = (&'static str, fn(&Said) -> Option<Said>);
+    let variants: [Left; 6] = [
+        ("decisions lost", |said| match said {
+            Said::Record(record) if record.record_key.source() == "steward" => None,
+            said => Some(said.clone()),
+        }),
+        ("aliases dropped", |said| match said {
+            Said::Record(record) if record.identifier(IdentifierKind::ReplacesPin).is_some() => None,
+            said => Some(said.clone()),
+        }),
+        ("days never opened", |said| (!matches!(said, Said::Day(_))).then(|| said.clone())),
+        ("rules never activated", |said| (!matches!(said, Said::Rules(_))).then(|| said.clone())),
+        ("withdrawals forgotten", |said| match said {
+            Said::Record(record) if record.standing == Standing::Withdrawn => None,
+            said => Some(said.clone()),
+        }),
+        ("reversals forgotten", |said| match said {
+            Said::Record(record) if record.fields.keys().any(|name| name.as_str() == "steward.reverses") => {
+                None
+            }
+            said => Some(said.clone()),
+        }),
+    ];
+    let histories: Vec<Vec<Said>> = (1..=12).map(|seed| history(seed, PEOPLE, STEPS)).collect();
+    let state = |said: Vec<Said>| Log::of(said).reference(usize::MAX).state_hash();
+    for (what, left) in variants {
+        let notices = |said: &Vec<Said>| state(said.iter().filter_map(left).collect()) != state(said.clone());
+        assert!(histories.iter().any(notices), "{what}: nobody would notice");
+    }
+    // Without the versions' order, what stands last in the list is the newest.
+    let unordered = |said: &Vec<Said>| {
+        let mut arrival = 0;
+        let mut reversed: Vec<Said> = said.clone();
+        reversed.reverse();
+        let reversed = reversed.iter().map(|said| {
+            let mut said = said.clone();
+            if let Said::Record(record) = &mut said {
+                arrival += 1;
+                record.version.position = arrival;
+            }
+            said
+        });
+        state(reversed.collect()) != state(said.clone())
+    };
+    assert!(histories.iter().any(unordered), "no version guard: nobody would notice");
 }
 
 #[tokio::test]

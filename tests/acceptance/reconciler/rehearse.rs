@@ -1,6 +1,7 @@
 //! New rules beside those in force: what they would change, and that nothing is changed by asking.
 
-use super::world::{CATALOGUE, Make, World, settle};
+use super::generated::{KEY, altered};
+use super::world::{Make, World, settle};
 use registry_rules::{FieldCatalogue, FieldValue, Rehearsal};
 use registry_store::{fingerprint_key, rehearse};
 use sqlx::Executor as _;
@@ -8,22 +9,12 @@ use sqlx::Executor as _;
 const MO: &str = "001190000001";
 const COPY: &str = "residence/person/R1/resident";
 
-/// The shipped rules with each item's section changed, or left out.
 fn rules(change: impl Fn(&str, &str) -> Option<String>) -> FieldCatalogue {
-    let mut parts = CATALOGUE.split("[[field]]");
-    let mut text = parts.next().unwrap().to_owned();
-    for part in parts {
-        let name = part.lines().find_map(|line| line.strip_prefix("name = \"")).unwrap();
-        if let Some(part) = change(name.trim_end_matches('"'), part) {
-            text += "[[field]]";
-            text += &part;
-        }
-    }
-    FieldCatalogue::parse(&text).unwrap()
+    FieldCatalogue::parse(&altered(change)).unwrap()
 }
 
 async fn try_out(world: &World, new: &FieldCatalogue) -> Rehearsal {
-    rehearse(&world.pool, new, None, &fingerprint_key(super::generated::KEY)).await.unwrap().rehearsal
+    rehearse(&world.pool, new, None, &fingerprint_key(KEY)).await.unwrap().rehearsal
 }
 
 /// A person whose date of birth a steward decided, and one whose sources disagree about the name.
@@ -32,7 +23,7 @@ async fn world() -> World {
     world.go_live(&reconciler).await;
     let entry = Make::new("identity", "pin", MO, "holder").pin(MO).name("Trần Mơ").born("1990-01-02");
     let copy = Make::new("residence", "person", "R1", "resident").pin(MO).name("Trần Mơ").born("1990-01-03");
-    let key = fingerprint_key(super::generated::KEY);
+    let key = fingerprint_key(KEY);
     let seen = |record: &str, date: &str| {
         let hash = key.value(&FieldValue::Text(date.to_owned()));
         format!(r#"{{"record_key":"{record}","value_hash":"{hash}"}}"#)

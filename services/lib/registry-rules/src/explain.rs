@@ -236,7 +236,7 @@ fn relations(person: &KnownPerson, field: &FieldDefinition) -> Vec<Explained> {
         let record = person.records.iter().find(|record| record.record_key == tie.own)?;
         let relation = match kind {
             TieKind::Household => tie.relation_to_head.as_deref().unwrap_or(""),
-            kind => kind.as_str(),
+            TieKind::Mother | TieKind::Father | TieKind::Child | TieKind::Spouse => kind.as_str(),
         };
         let value = tie.element(relation);
         let listed =

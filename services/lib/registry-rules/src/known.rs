@@ -51,7 +51,7 @@ pub struct Terms<'a> {
     pub catalogue: &'a FieldCatalogue,
     /// For fingerprints of cases.
     pub key: &'a FingerprintKey,
-    /// The business date (Asia/Ho_Chi_Minh).
+    /// The business date (`Asia/Ho_Chi_Minh`).
     pub today: NaiveDate,
     /// The legal day asked about; before `today`, what ended since then still holds, and what began since then does not.
     pub day: NaiveDate,
