@@ -127,11 +127,8 @@ pub(super) async fn new_rules_are_rehearsed(live: &Live) -> anyhow::Result<()> {
     let words = format!("rules rehearse --catalogue {} --agreements {}", new.display(), agreements.display());
     live.reconciler(&words).await?.refused(65, &["--agreements", "npd.sex"]);
     let mut text = std::fs::read_to_string(live.config("reconciler", "1"))?;
-    text += &std::fs::read_to_string(&live.officer)?
-        .split("[schema_registry]")
-        .next()
-        .context("a section")?
-        .to_owned();
+    let officer = std::fs::read_to_string(&live.officer)?;
+    text += officer.split("[schema_registry]").next().context("a section")?;
     let file = live.file("rehearse.toml", &text)?;
     let words = format!("rules rehearse --catalogue {} -o json", new.display());
     let report = live.dansync(&words, &file).await?.json();

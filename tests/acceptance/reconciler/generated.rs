@@ -8,7 +8,7 @@ use registry_rules::{FieldValue, SourceRecord, Standing};
 #[derive(Clone, Debug)]
 pub(super) enum Said {
     /// A version of a record.
-    Record(SourceRecord),
+    Record(Box<SourceRecord>),
     /// A business day.
     Day(NaiveDate),
     /// A rule set comes into force, one of [`RULES`].
@@ -99,7 +99,7 @@ pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
 impl Writer {
     fn say(&mut self, make: Make) {
         self.position += 1;
-        self.said.push(Said::Record(make.at(self.position).0));
+        self.said.push(Said::Record(Box::new(make.at(self.position).0)));
     }
 
     fn pick<T: Copy>(&mut self, among: &[T]) -> T {

@@ -143,10 +143,10 @@ pub async fn record_history(
     .bind(page.limit.min(HISTORY_LIMIT))
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(record_entry).collect()
+    rows.iter().map(record_entry).collect()
 }
 
-fn record_entry(row: VersionColumns) -> Result<RecordHistory, StoreError> {
+fn record_entry(row: &VersionColumns) -> Result<RecordHistory, StoreError> {
     let record = show::record(&row.payload)?;
     Ok(RecordHistory {
         record_key: record.record_key,
