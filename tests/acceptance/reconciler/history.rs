@@ -138,12 +138,19 @@ async fn differences(world: &World, reference: &Reference) -> Vec<String> {
         if has != wants {
             found.push(format!("{}: {has:?} instead of {wants:?}", person.anchor));
         }
-        let mut has: Vec<_> = view.cases.iter().map(|c| (c.kind.clone(), c.record_keys.clone())).collect();
+        let sorted = |mut records: Vec<String>| {
+            records.sort();
+            records
+        };
+        let mut has: Vec<_> =
+            view.cases.iter().map(|c| (c.kind.clone(), sorted(c.record_keys.clone()))).collect();
         has.sort();
         let mut wants: Vec<(String, Vec<String>)> = person
             .cases
             .iter()
-            .map(|c| (c.kind.as_str().to_owned(), c.records.iter().map(ToString::to_string).collect()))
+            .map(|c| {
+                (c.kind.as_str().to_owned(), sorted(c.records.iter().map(ToString::to_string).collect()))
+            })
             .collect();
         wants.sort();
         if has != wants {
