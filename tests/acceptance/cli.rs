@@ -5,6 +5,7 @@ mod agreement;
 mod config;
 mod decision;
 mod live;
+mod past;
 mod registry;
 mod source;
 
@@ -36,6 +37,9 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "config", config::faults_are_reported_all_at_once(&live)).await;
     step(f, "registry show", registry::a_person_is_shown_by_any_of_their_names(&live)).await;
     step(f, "registry hash", registry::the_hash_is_that_of_the_registry(&live)).await;
+    step(f, "another time", past::a_person_is_shown_explained_and_told_at_any_time(&live)).await;
+    step(f, "reference", past::the_simplest_registry_comes_to_the_same(&live)).await;
+    step(f, "rules rehearse", past::new_rules_are_rehearsed(&live)).await;
     step(f, "sweep, load, day, rules", registry::sweeps_loads_days_and_rules(&live)).await;
     step(f, "source status", source::each_source_says_where_it_stands(&live)).await;
     step(f, "source audit", source::an_audit_compares_with_the_registry(&live)).await;
@@ -44,6 +48,7 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "case", decision::a_decision_by_command_reaches_the_sector(&mut live)).await;
     step(f, "page", decision::a_decision_on_the_page_reaches_the_sector(&mut live)).await;
     step(f, "source reset", source::a_reset_source_is_captured_anew(&mut live)).await;
+    step(f, "registry rebuild", past::a_registry_is_made_anew(&mut live)).await;
     live.stop().await?;
     Ok(failed)
 }

@@ -1,7 +1,11 @@
 //! The merge transaction on a real PostgreSQL, without the log: whatever the order, the state is the same.
 
 mod broken;
+mod generated;
+mod history;
 mod neighbours;
+mod rebuild;
+mod rehearse;
 mod world;
 
 use chrono::Utc;

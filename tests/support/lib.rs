@@ -5,4 +5,5 @@ pub mod follow;
 pub mod life;
 pub mod pipeline;
 pub mod population;
+pub mod reference;
 pub mod stack;

@@ -104,7 +104,7 @@ impl Classed for registry_store::StoreError {
     fn way_out(&self) -> Option<&'static str> {
         match self {
             Self::Database { code, .. } => way_out_of(code),
-            Self::Overtaken(_) | Self::Unreadable(_) | Self::Unwritable(_) => None,
+            Self::Overtaken(_) | Self::Unreadable(_) | Self::Unwritable(_) | Self::TooMany { .. } => None,
         }
     }
 
@@ -116,6 +116,7 @@ impl Classed for registry_store::StoreError {
             Self::Overtaken(_) => Class::Command(Verdict::TryAgain),
             Self::Unreadable(_) => BAD_DATA,
             Self::Unwritable(_) => Class::Exit(ExitClass::Bug),
+            Self::TooMany { .. } => Class::Plain,
         }
     }
 }

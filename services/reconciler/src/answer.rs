@@ -1,10 +1,9 @@
 //! What became of a record, told to its source. The first load is history: nobody waits for an answer to it.
 
-use crate::attach::STEWARD;
 use crate::attaching::Attaching;
 use crate::merge::Merged;
 use event_log::Topics;
-use registry_rules::{Answer, AnswerKind, Decision, RecordKey};
+use registry_rules::{Answer, AnswerKind, Decision, RecordKey, STEWARD};
 use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;

@@ -1,20 +1,21 @@
 //! The merge transaction: a batch of messages, all their effects, and the positions, or nothing of it.
 
 use crate::answer::{answers, put_answers, rejected};
-use crate::attach::{STEWARD, attach_changes, keep_register, unattached};
+use crate::attach::{attach_changes, keep_register, unattached};
 use crate::attaching::Attaching;
 use crate::commit::write_merged;
+use crate::former::former_keys;
 use crate::identify::identify;
 use crate::incoming::{Incoming, IncomingMessage};
 use crate::keep::{Kept, Partition, SnapshotMark, keep};
 use crate::merge::{MergeRequest, Merged, merge};
 use crate::reconciler::{Now, Reconciler};
 use event_log::ControlEvent;
-use registry_rules::{Decision, PersonId, RecordKey};
+use registry_rules::{Decision, PersonId, RecordKey, STEWARD};
 use registry_store::{
-    Attached, LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_markers,
-    keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
-    move_positions, move_versions, open_day, put_latest, reattach,
+    Attached, LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_former,
+    keep_markers, keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
+    move_positions, move_versions, open_day, put_latest, reattach, records_decided,
 };
 use service_runtime::crash_point;
 use sqlx::PgConnection;
@@ -105,6 +106,7 @@ impl Reconciler {
         keep_versions(connection, &kept.versions).await?;
         let decisions = decisions(kept);
         keep_decisions(connection, &decisions).await?;
+        keep_former(connection, &former_keys(kept)).await?;
         if now.stage != LoadStage::Live {
             let rows = unattached(kept);
             put_latest(connection, &rows).await?;
@@ -163,14 +165,14 @@ impl Reconciler {
                 }
             }
         }
-        for event in &kept.control {
+        for (event, since) in &kept.control {
             match event {
                 ControlEvent::DayOpened { date } => {
-                    open_day(connection, *date).await?;
+                    open_day(connection, *date, *since).await?;
                     summary.more_to_do |= *date > now.date;
                 }
                 ControlEvent::RulesActivated { rule_set } => {
-                    if !activate_rules(connection, rule_set).await? {
+                    if !activate_rules(connection, rule_set, *since).await? {
                         tracing::error!(rule_set, "no such rule set is kept; the one in force stays");
                     }
                     summary.more_to_do = true;
@@ -236,7 +238,7 @@ fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
         .collect()
 }
 
-/// The persons whose records decisions name.
+/// The persons whose records decisions name, or those that they take back.
 async fn persons_of(
     connection: &mut PgConnection,
     decisions: &[(RecordKey, Decision)],
@@ -244,12 +246,9 @@ async fn persons_of(
     if decisions.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: BTreeSet<&str> = decisions
-        .iter()
-        .flat_map(|(_, d)| std::iter::once(&d.takes).chain(d.considered.iter().map(|c| &c.record_key)))
-        .map(RecordKey::as_str)
-        .collect();
-    let latest = latest_of(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
+    let keys = records_decided(connection, &ids).await?;
+    let latest = latest_of(connection, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
     let anchors = load_anchors(connection, &anchors).await?;
     Ok(anchors.into_iter().map(|anchor| anchor.leads_to).collect())

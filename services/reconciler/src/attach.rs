@@ -3,12 +3,12 @@
 //! Every key that is read here is locked before: a transaction that changes what a key means waits for those that rely
 //! on it, and then sees their records.
 
-use crate::attaching::{Attaching, Relocated, attached, shared};
+use crate::attaching::{Attaching, Relocated, attached, pin_of, shared};
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use registry_rules::{
-    Offer, Pin, PinRegister, RecordKey, RecordedLinks, SourceRecord, Standing, TieKind, accepted_anchor,
-    attach, offer, register_entry,
+    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, SourceRecord, Standing, accepted_anchor,
+    attach, offer, register_entry, relation_group,
 };
 use registry_store::{
     Attached, LatestRow, Sibling, StoreError, close_register, lock_keys, offering, replace_entries,
@@ -19,9 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds in which the classes of changed register entries may grow under other transactions' hands.
 const CLASS_ROUNDS: usize = 8;
-
-/// The source whose records are decisions, attached to nobody.
-pub(crate) const STEWARD: &str = "steward";
 
 /// The keys that a batch names.
 #[derive(Debug, Default)]
@@ -64,7 +61,10 @@ pub(crate) async fn attach_changes(
     all.extend(offers);
     let mut named = std::mem::take(&mut keys.source_keys);
     named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
-    found.settle(connection, &all, named).await?;
+    // Whoever leaves a class must not find it in pieces: its numbers stand together whether they are offered here or not.
+    let left =
+        siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
+    found.settle(connection, &all, named, left).await?;
     place(&mut found, kept, &siblings, &all);
     // Groups that a record turned out to come to or leave only now that it is placed.
     lock_keys(connection, found.groups.difference(&keys.groups).map(String::as_str)).await?;
@@ -100,9 +100,26 @@ pub(crate) async fn attach_slice(
     let all: BTreeMap<&str, Offer> =
         siblings.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
     let mut found = Attaching::default();
-    found.settle(connection, &all, BTreeSet::new()).await?;
+    found.settle(connection, &all, BTreeSet::new(), BTreeSet::new()).await?;
     place(&mut found, &Kept::default(), &siblings, &all);
     Ok(found.others.into_iter().map(|one| (one.record_key, one.new)).collect())
+}
+
+/// What stands for the source keys of records that are attached already, among all that offer them.
+pub(crate) async fn settled(
+    connection: &mut PgConnection,
+    siblings: &[Sibling],
+) -> Result<Attaching, StoreError> {
+    let source_keys: BTreeSet<&str> = siblings.iter().filter_map(|s| s.source_key.as_deref()).collect();
+    let alone = siblings.iter().filter(|s| s.source_key.is_none()).map(|s| s.record_key.as_str());
+    let alone: Vec<&str> = alone.collect();
+    let all = offering(connection, &source_keys.into_iter().collect::<Vec<_>>(), &alone).await?;
+    let all = with_offers(all)?;
+    let offers = all.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
+    let left = siblings.iter().filter_map(|s| pin_of(s.attached.anchor.as_deref()?)).collect();
+    let mut found = Attaching::default();
+    found.settle(connection, &offers, BTreeSet::new(), left).await?;
+    Ok(found)
 }
 
 /// The keys of changed records, before and after.
@@ -156,12 +173,6 @@ impl Membership {
         let both = if self == *after { [None, None] } else { [self.group, after.group.clone()] };
         both.into_iter().flatten()
     }
-}
-
-/// The group through which a record ties its person to others, while it counts.
-pub(crate) fn relation_group(record: &SourceRecord) -> Option<String> {
-    let ties = record.standing.counts() && TieKind::possible(&record.record_key);
-    record.relation_group.clone().filter(|_| ties)
 }
 
 fn is_register(change: &Change<'_>) -> bool {
@@ -262,14 +273,16 @@ fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
 }
 
 impl Attaching {
-    /// Reads the register as far as it matters to the offers, and settles which classes stand for the source keys.
+    /// Reads the register as far as it matters to the offers and to numbers that records stood with, and settles which
+    /// classes stand for the source keys.
     async fn settle(
         &mut self,
         connection: &mut PgConnection,
         offers: &BTreeMap<&str, Offer>,
         source_keys: BTreeSet<String>,
+        left: BTreeSet<Pin>,
     ) -> Result<(), StoreError> {
-        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins);
+        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins).chain(&left);
         let pins: BTreeSet<&str> = pins.map(Pin::as_str).collect();
         let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
         self.register = PinRegister::new(entries);
@@ -302,8 +315,13 @@ fn place(
             continue;
         }
         let new = go(offer, found);
-        if new != sibling.attached {
+        let moves = new != sibling.attached;
+        if moves {
             found.groups.extend(sibling.relation_group.clone());
+        }
+        // What speaks against its number says something else now: it stays where it is, and the question changes.
+        let asks_anew = new.contradicted && offer.pin.as_ref().is_some_and(|pin| found.pins.contains(pin));
+        if moves || asks_anew {
             found.others.push(Relocated {
                 record_key: sibling.record_key.clone(),
                 old: sibling.attached.clone(),

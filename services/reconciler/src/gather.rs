@@ -1,11 +1,10 @@
 //! What merging persons needs: their records, numbers, decisions, cases, and the people around them. One statement for
 //! each kind, whatever the number of persons.
 
-use crate::attach::relation_group;
 use event_log::SourceMessage;
 use registry_rules::{
-    CaseSubject, Decision, IdentifierKind, PersonFacts, PersonId, Pin, RecordKey, RegisterEntry,
-    SourceRecord, Tie,
+    CaseSubject, Decision, IdentifierKind, MAX_TIES, PersonFacts, PersonId, Pin, RecordKey, RegisterEntry,
+    SourceRecord, Tie, decisions_about, relation_group,
 };
 use registry_store::{
     AttachedRecord, PersonAnchor, PersonRow, StoreError, StoredCase, anchors_leading_to, case_subject,
@@ -14,10 +13,6 @@ use registry_store::{
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Related persons that one relation group gives a person: a household; beyond it (a barracks, a dormitory) the first by
-/// record key.
-const MAX_TIES: usize = 64;
 
 /// One person's own side.
 #[derive(Debug, Default)]
@@ -165,21 +160,7 @@ async fn put_decisions(
     let decisions = decisions_naming(connection, &keys).await?;
     for person in own.values_mut() {
         let keys: BTreeSet<&RecordKey> = person.records.iter().map(|r| &r.record_key).collect();
-        let names = |d: &Decision| {
-            keys.contains(&d.takes) || d.considered.iter().any(|c| keys.contains(&c.record_key))
-        };
-        let mut about: Vec<Decision> = decisions.iter().filter(|d| names(d)).cloned().collect();
-        loop {
-            let known: BTreeSet<String> = about.iter().map(|d| d.id.clone()).collect();
-            let reverses = |d: &&Decision| d.reverses.as_ref().is_some_and(|id| known.contains(id));
-            let more = decisions.iter().filter(reverses).filter(|d| !known.contains(&d.id));
-            let more: Vec<Decision> = more.cloned().collect();
-            if more.is_empty() {
-                break;
-            }
-            about.extend(more);
-        }
-        person.decisions = about;
+        person.decisions = decisions_about(&decisions, &keys);
     }
     Ok(())
 }

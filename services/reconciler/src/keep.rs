@@ -1,6 +1,7 @@
 //! What the messages of a batch mean for what stands: each version against the one before, in the order of its partition.
 
 use crate::incoming::{Body, IncomingMessage};
+use chrono::{DateTime, Utc};
 use event_log::{ControlEvent, Fence, RowMarker, SnapshotEnd, SourceMessage};
 use registry_rules::{ContentHash, Version};
 use registry_store::{
@@ -44,7 +45,10 @@ pub(crate) struct Kept<'b> {
     pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) fences: Vec<FenceMark>,
     pub(crate) snapshots: Vec<SnapshotMark<'b>>,
-    pub(crate) control: Vec<&'b ControlEvent>,
+    /// Day and rules, each with the log's time.
+    pub(crate) control: Vec<(&'b ControlEvent, DateTime<Utc>)>,
+    /// Versions that stood only until the batch's next one of the same record, saying something else.
+    pub(crate) passing: Vec<&'b Received>,
 }
 
 /// What stands of a record while the batch is read.
@@ -83,7 +87,7 @@ pub(crate) async fn keep<'b>(
                 kept.record(course, received, &mut counts);
             }
             Body::Mark(mark) => kept.mark(message, mark, &mut counts),
-            Body::Control(event) => kept.control.push(event),
+            Body::Control(event) => kept.control.push((event, message.received_at)),
             Body::Unreadable { reason, key, payload } => {
                 counts.quarantined += 1;
                 kept.unreadable.push(unreadable(message, reason, (key, payload)));
@@ -134,6 +138,7 @@ impl<'b> Kept<'b> {
             counts.no_change += 1;
         } else {
             counts.applied += 1;
+            self.passing.extend(course.last);
         }
         course.version = Some(version);
         course.hash = Some(received.content_hash);

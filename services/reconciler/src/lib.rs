@@ -10,6 +10,7 @@
 //! - the outcome is a function of the latest versions, decisions, rules and day, in whatever order they came;
 //! - whatever loses against another transaction is repeated from its beginning.
 
+mod alone;
 mod answer;
 mod apply;
 mod attach;
@@ -19,6 +20,7 @@ mod config;
 mod consume;
 mod day;
 mod due;
+mod former;
 mod gather;
 mod identify;
 mod incoming;
@@ -26,14 +28,20 @@ mod keep;
 mod load;
 mod merge;
 mod metrics;
+mod rebuild;
+mod recall;
 mod reconciler;
 mod rules;
 mod run;
 mod sweep;
+mod take_over;
 
+pub use alone::open_alone;
 pub use apply::{Applied, Summary};
 pub use config::{BatchConfig, Config};
 pub use incoming::{Body, Incoming, IncomingMessage};
+pub use rebuild::Rebuilt;
 pub use reconciler::{Reconciler, Settings};
 pub use registry_store::{LoadStage, Outcomes, StoreError};
 pub use run::run;
+pub use take_over::{TakeOverError, TakenOver};

@@ -12,7 +12,8 @@ use crate::reconciler::{Now, Reconciler};
 use registry_rules::{Lifecycle, LinkEvent, LinkKind, PersonId, Pin, PinRegister};
 use registry_store::{
     LoadStage, PersonAnchor, PersonWrite, StoreError, anchors_in_slice, close_register, finish_slice,
-    insert_anchors, pass_slice_on, persons_in_slice, put_persons, reattach, records_in_slice, take_slice,
+    insert_anchors, is_recalled, pass_slice_on, persons_in_slice, put_persons, reattach, records_in_slice,
+    take_slice,
 };
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
@@ -36,7 +37,11 @@ impl Reconciler {
             }
             LoadStage::Facts => {
                 let anchors = anchors_in_slice(&mut transaction, &slice).await?;
-                self.first_facts(&mut transaction, &now, anchors).await?;
+                if is_recalled(&mut transaction).await? {
+                    self.recall_facts(&mut transaction, &now, &anchors).await?;
+                } else {
+                    self.first_facts(&mut transaction, &now, anchors).await?;
+                }
                 pass_slice_on(&mut transaction, &slice).await?;
             }
             LoadStage::Merge => {

@@ -5,17 +5,14 @@ use crate::rules::Rules;
 use chrono::NaiveDate;
 use event_log::Topics;
 use registry_rules::{
-    CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput,
-    MergeOutcome, Offer, PersonFacts, PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord,
-    offer,
+    CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome,
+    PersonFacts, PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord, contradiction, offer,
 };
-use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, lock_keys};
-use sha2::{Digest as _, Sha256};
+use registry_store::{
+    CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, image_hash, lock_keys,
+};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A number that names somebody else is as harmful as a wrong one.
-const IDENTIFIER_SEVERITY: u8 = 5;
 
 /// What every merge of a transaction is done by.
 #[derive(Clone, Copy, Debug)]
@@ -178,36 +175,6 @@ fn contradictions<'a>(
 ) -> impl Iterator<Item = CaseFinding> + 'a {
     let records = own.records.iter().filter(|r| own.contradicted.contains(&r.record_key));
     records.filter_map(offer).filter_map(move |offer| contradiction(offer, against, key))
-}
-
-fn contradiction(offer: Offer, against: &PinRegister, key: &FingerprintKey) -> Option<CaseFinding> {
-    let pin = offer.pin?;
-    let class = against.class(&pin);
-    let says = |pin: &str, name: Option<&String>, birth: Option<registry_rules::PartialDate>| {
-        FieldValue::parts([
-            ("pin", pin.to_owned()),
-            ("name", name.cloned().unwrap_or_default()),
-            ("birth", birth.map(|b| b.to_string()).unwrap_or_default()),
-        ])
-    };
-    let mut said = vec![(offer.record_key.clone(), says(pin.as_str(), offer.name.as_ref(), offer.birth))];
-    for entry in against.entries(&class) {
-        said.push((entry.record_key.clone(), says(entry.pin.as_str(), entry.name.as_ref(), entry.birth)));
-    }
-    Some(CaseFinding {
-        subject: CaseSubject::Record(offer.record_key),
-        kind: CaseKind::IdentifierConflict,
-        field: None,
-        fingerprint: key.claims(said.iter().map(|(key, value)| (key, value))),
-        records: said.into_iter().map(|(key, _)| key).collect(),
-        severity: IDENTIFIER_SEVERITY,
-    })
-}
-
-/// Hash of all that an image says, whatever version and day it was made at.
-fn image_hash(image: &PersonImage) -> Result<[u8; 32], StoreError> {
-    let content = PersonImage { version: 0, business_date: NaiveDate::default(), ..image.clone() };
-    Ok(Sha256::digest(encode(&content)?).into())
 }
 
 fn encode(image: &PersonImage) -> Result<Vec<u8>, StoreError> {

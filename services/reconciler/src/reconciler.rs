@@ -32,7 +32,7 @@ pub struct Reconciler {
     pub(crate) pool: PgPool,
     pub(crate) settings: Settings,
     rules: RulesInForce,
-    /// The first load is over: that never changes back.
+    /// The first load is over: that never changes back, unless everything is made anew.
     live: AtomicBool,
 }
 
@@ -86,6 +86,11 @@ impl Reconciler {
     /// Whether this instance has seen that the first load is over.
     pub(crate) fn is_live(&self) -> bool {
         self.live.load(Ordering::Relaxed)
+    }
+
+    /// The first load begins again.
+    pub(crate) fn forget_live(&self) {
+        self.live.store(false, Ordering::Relaxed);
     }
 
     pub(crate) fn ground<'a>(&'a self, now: &'a Now) -> Ground<'a> {

@@ -1,16 +1,20 @@
 //! `dansync registry`: persons as the registry knows them. Values are shown on standard output only.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context as _, bail};
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
-use registry_rules::{FieldName, PersonId, StandingField};
-use registry_store::{HistoryEntry, PersonView, RecordView, RegistryState};
+use registry_rules::PersonId;
+use registry_store::{PersonView, RecordView, RegistryState};
 use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
 use sqlx::PgPool;
 
+use super::registry_explain::Explain;
+use super::registry_history::ShowHistory;
+use super::registry_moment::{Asking, At, hash_at, inquire, instant};
+use super::registry_rebuild::Rebuild;
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -22,7 +26,7 @@ use crate::value_text::{or_dash, value_text};
 const MOST_REDIRECTS: usize = 16;
 
 /// Said of an id; whether it is one of ours is not to be seen before something is published.
-const UNPUBLISHED: &str = "the registry has published nothing of this person: the id is unknown, or the first load is not \
+pub(super) const UNPUBLISHED: &str = "the registry has published nothing of this person: the id is unknown, or the first load is not \
      through (`dansync registry hash` says what is left of it)";
 
 /// `dansync registry`.
@@ -31,16 +35,28 @@ pub(crate) enum Registry {
     /// One person: what stands and why, the records behind it, the open questions.
     #[command(after_help = "Examples:
   dansync registry show 001190000002 --config /etc/dansync/reconciler.toml
-  dansync registry show civil_status/birth/17/child --config /etc/dansync/reconciler.toml -o json")]
+  dansync registry show civil_status/birth/17/child --config /etc/dansync/reconciler.toml -o json
+  dansync registry show 001190000002 --as-of 2019-06-30 --as-known 2026-03-01T09:30:00+07:00 \\
+    --config /etc/dansync/reconciler.toml")]
     Show(OnePerson),
-    /// What the registry has said of a person, version by version.
-    #[command(after_help = "Example:
-  dansync registry history 001190000002 --config /etc/dansync/reconciler.toml")]
-    History(OnePerson),
+    /// What was received of a person, what the registry said, and what became of the ids; with both times of each.
+    #[command(after_help = "Examples:
+  dansync registry history 001190000002 --config /etc/dansync/reconciler.toml
+  dansync registry history 001190000002 --as-known 2026-03-01 --limit 50 --config /etc/dansync/reconciler.toml")]
+    History(ShowHistory),
+    /// Why a value stands: the rule and article, what other records say, who decided.
+    #[command(after_help = "Examples:
+  dansync registry explain 001190000002 date_of_birth --config /etc/dansync/reconciler.toml
+  dansync registry explain 001190000002 --as-of 2019-06-30 --config /etc/dansync/reconciler.toml -o json")]
+    Explain(Explain),
     /// One number that says whether two registries hold the same; reads the whole registry.
-    #[command(after_help = "Example:
-  dansync registry hash --config /etc/dansync/reconciler.toml -o json")]
+    #[command(after_help = "Examples:
+  dansync registry hash --config /etc/dansync/reconciler.toml -o json
+  dansync registry hash --as-known 2026-03-01 --config /etc/dansync/reconciler.toml")]
     Hash(Whole),
+    /// Make anew what is derived, from what is kept.
+    #[command(subcommand)]
+    Rebuild(Rebuild),
 }
 
 /// Which person.
@@ -50,6 +66,8 @@ pub(crate) struct OnePerson {
     #[arg(value_name = "PERSON")]
     person: String,
     #[command(flatten)]
+    at: At,
+    #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
     output: Output,
@@ -58,6 +76,10 @@ pub(crate) struct OnePerson {
 /// The whole registry.
 #[derive(Debug, Args)]
 pub(crate) struct Whole {
+    /// That which a registry would have that had received only what came by this instant (RFC 3339), or by the end of this
+    /// day in Vietnam; worked out anew from the kept versions.
+    #[arg(long, value_name = "INSTANT", value_parser = instant)]
+    as_known: Option<DateTime<Utc>>,
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
@@ -68,35 +90,54 @@ impl Registry {
     /// Does it.
     pub(crate) fn execute(self) -> anyhow::Result<()> {
         match self {
-            Self::Show(one) => {
-                let settings: settings::Registry = one.file.sections()?;
-                let shown = executor::run(async {
-                    let pool = registry_pool(&settings.registry)?;
-                    show(&pool, find(&pool, &one.person).await?).await
-                })?;
-                one.output.show(&shown)
-            }
-            Self::History(one) => {
-                let settings: settings::Registry = one.file.sections()?;
-                let history = executor::run(async {
-                    let pool = registry_pool(&settings.registry)?;
-                    history(&pool, find(&pool, &one.person).await?).await
-                })?;
-                one.output.show(&history)
-            }
-            Self::Hash(whole) => {
-                let settings: settings::Registry = whole.file.sections()?;
-                let state = executor::run(async {
-                    registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
-                })?;
-                whole.output.show(&Totals::of(&state))
-            }
+            Self::Show(one) => one.execute(),
+            Self::History(history) => history.execute(),
+            Self::Explain(explain) => explain.execute(),
+            Self::Rebuild(rebuild) => rebuild.execute(),
+            Self::Hash(whole) => whole.execute(),
         }
     }
 }
 
+impl Whole {
+    fn execute(self) -> anyhow::Result<()> {
+        if let Some(as_known) = self.as_known {
+            let settings: Asking = self.file.sections()?;
+            let hash = executor::run(hash_at(&settings, as_known))?;
+            return self.output.show(&PastHash { version: 1, state_hash: hash.to_string(), as_known });
+        }
+        let settings: settings::Registry = self.file.sections()?;
+        let state = executor::run(async {
+            registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
+        })?;
+        self.output.show(&Totals::of(&state))
+    }
+}
+
+impl OnePerson {
+    fn execute(self) -> anyhow::Result<()> {
+        if self.at.is_given() {
+            return self.execute_at();
+        }
+        let settings: settings::Registry = self.file.sections()?;
+        let shown = executor::run(async {
+            let pool = registry_pool(&settings.registry)?;
+            show(&pool, find(&pool, &self.person).await?).await
+        })?;
+        self.output.show(&shown)
+    }
+
+    fn execute_at(&self) -> anyhow::Result<()> {
+        let settings: Asking = self.file.sections()?;
+        let inquiry = executor::run(inquire(&settings, &self.person, self.at))?;
+        let view = inquiry.view();
+        let past = Past { as_of: inquiry.day, as_known: self.at.moment().known, rule_set: inquiry.rule_set };
+        self.output.show(&Shown { asked: view.person_id, view, past: Some(past) })
+    }
+}
+
 /// The person that was asked for. The text may be a number, so that no error repeats it.
-async fn find(pool: &PgPool, text: &str) -> anyhow::Result<PersonId> {
+pub(super) async fn find(pool: &PgPool, text: &str) -> anyhow::Result<PersonId> {
     registry_store::find_person(pool, text)
         .await
         .classed()?
@@ -110,7 +151,7 @@ async fn show(pool: &PgPool, asked: PersonId) -> anyhow::Result<Shown> {
         let view = registry_store::show_person(pool, person).await.classed()?.context(UNPUBLISHED)?;
         match view.merged_into {
             Some(into) => person = into,
-            None => return Ok(Shown { asked, view }),
+            None => return Ok(Shown { asked, view, past: None }),
         }
     }
     bail!("{asked} leads on without end")
@@ -121,17 +162,32 @@ async fn show(pool: &PgPool, asked: PersonId) -> anyhow::Result<Shown> {
 struct Shown {
     asked: PersonId,
     view: PersonView,
+    past: Option<Past>,
+}
+
+/// Another time than now.
+#[derive(Debug)]
+struct Past {
+    as_of: NaiveDate,
+    as_known: Option<DateTime<Utc>>,
+    rule_set: String,
 }
 
 impl Serialize for Shown {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let view = &self.view;
-        let mut person = serializer.serialize_struct("Person", 5)?;
+        let keys = if self.past.is_some() { 8 } else { 5 };
+        let mut person = serializer.serialize_struct("Person", keys)?;
         person.serialize_field("person_id", &view.person_id)?;
         person.serialize_field("pins", &view.pins)?;
         person.serialize_field("fields", &view.fields)?;
         person.serialize_field("records", &view.records)?;
         person.serialize_field("cases", &view.cases)?;
+        if let Some(past) = &self.past {
+            person.serialize_field("as_of", &past.as_of)?;
+            person.serialize_field("as_known", &past.as_known)?;
+            person.serialize_field("rule_set", &past.rule_set)?;
+        }
         person.end()
     }
 }
@@ -142,6 +198,10 @@ impl Answer for Shown {
         writeln!(out, "person {}, {}, version {}", view.person_id, view.lifecycle.as_str(), view.version)?;
         if self.asked != view.person_id {
             writeln!(out, "asked for {}, which leads here", self.asked)?;
+        }
+        if let Some(past) = &self.past {
+            let known = or_dash(past.as_known.map(|at| at.to_rfc3339()));
+            writeln!(out, "on {}, as known at {known}, by rules {}", past.as_of, past.rule_set)?;
         }
         for pin in &view.pins {
             writeln!(out, "number {} {}", pin.value, pin.state.as_str())?;
@@ -202,56 +262,6 @@ fn record_row(record: &RecordView) -> [String; 7] {
     ]
 }
 
-async fn history(pool: &PgPool, person_id: PersonId) -> anyhow::Result<History> {
-    let versions = registry_store::person_history(pool, person_id).await.classed()?;
-    if versions.is_empty() {
-        bail!(UNPUBLISHED);
-    }
-    Ok(History { version: 1, person_id, versions })
-}
-
-type Fields = BTreeMap<FieldName, StandingField>;
-
-/// All versions of one person.
-#[derive(Debug, Serialize)]
-struct History {
-    version: u32,
-    person_id: PersonId,
-    versions: Vec<HistoryEntry>,
-}
-
-impl Answer for History {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "person {}", self.person_id)?;
-        let mut before = None;
-        for HistoryEntry { received_at, image } in &self.versions {
-            let (version, lifecycle) = (image.version, image.lifecycle.as_str());
-            writeln!(out, "\nversion {version}, {}, {lifecycle}", received_at.to_rfc3339())?;
-            if let Some(into) = image.merged_into {
-                writeln!(out, "  leads to {into}")?;
-            }
-            write_changes(out, before, &image.fields)?;
-            before = Some(&image.fields);
-        }
-        Ok(())
-    }
-}
-
-/// What became other from one version to the next.
-fn write_changes(out: &mut dyn Write, before: Option<&Fields>, now: &Fields) -> io::Result<()> {
-    for (name, field) in now {
-        let was = before.and_then(|fields| fields.get(name));
-        if was == Some(field) {
-            continue;
-        }
-        let sign = if was.is_some() { '~' } else { '+' };
-        let (value, state) = (value_text(&field.value), field.state.as_str());
-        writeln!(out, "  {sign} {name}: {value} ({state}, {})", or_dash(field.record_key.as_ref()))?;
-    }
-    let mut gone = before.into_iter().flat_map(BTreeMap::keys).filter(|name| !now.contains_key(*name));
-    gone.try_for_each(|name| writeln!(out, "  - {name}"))
-}
-
 /// What the registry holds, in numbers.
 #[derive(Debug, Serialize)]
 struct Totals {
@@ -279,6 +289,20 @@ impl Totals {
     }
 }
 
+/// What the registry held at another time.
+#[derive(Debug, Serialize)]
+struct PastHash {
+    version: u32,
+    state_hash: String,
+    as_known: DateTime<Utc>,
+}
+
+impl Answer for PastHash {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self.state_hash)
+    }
+}
+
 impl Answer for Totals {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", self.state_hash)?;
@@ -294,6 +318,8 @@ impl Answer for Totals {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use registry_rules::{Lifecycle, PinStanding, PinState};
 
     use super::*;
@@ -311,7 +337,7 @@ mod tests {
             records: Vec::new(),
             cases: Vec::new(),
         };
-        let shown = serde_json::to_value(Shown { asked: PersonId::nil(), view }).unwrap();
+        let shown = serde_json::to_value(Shown { asked: PersonId::nil(), view, past: None }).unwrap();
         let keys: Vec<&String> = shown.as_object().unwrap().keys().collect();
         assert_eq!(keys, ["person_id", "pins", "fields", "records", "cases"]);
         assert_eq!(shown["pins"][0], serde_json::json!({"value": "001190000002", "state": "current"}));

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sqlx::PgPool;
 
 use super::control::{self, ControlSettings};
+use super::rules_rehearse::Rehearse;
 use super::{rules_diff, rules_file, rules_sheet};
 use crate::classed::ResultExt as _;
 use crate::executor;
@@ -33,6 +34,12 @@ pub(crate) enum Rules {
   dansync rules diff 1-88a1c2d3 2-1f0c33aa --config /etc/dansync/reconciler.toml
   dansync rules diff in-force schemas/field-catalogue.toml --config /etc/dansync/reconciler.toml")]
     Diff(Diff),
+    /// Merge everybody by new rules beside those in force, and say what would change. Nothing is written.
+    #[command(after_help = "Examples:
+  dansync rules rehearse --catalogue field-catalogue.toml --config /etc/dansync/reconciler.toml
+  dansync rules rehearse --catalogue field-catalogue.toml --on 2027-03-01 --agreements schemas/agreements \\
+    --config /etc/dansync/reconciler.toml -o json")]
+    Rehearse(Rehearse),
     /// Put a kept rule set in force: every person is merged anew. A reconciler keeps the set it starts with.
     #[command(after_help = "Example:
   dansync rules activate 2-1f0c33aa --config /etc/dansync/reconciler.toml")]
@@ -115,6 +122,7 @@ impl Rules {
                 };
                 diff.output.show(&rules_diff::Sheet::of((diff.before, &sets.0), (diff.after, &sets.1)))
             }
+            Self::Rehearse(rehearse) => rehearse.execute(),
             Self::Activate(activate) => {
                 let settings: ControlSettings = activate.file.sections()?;
                 let activated = executor::run(put_in_force(&settings, activate.name))?;

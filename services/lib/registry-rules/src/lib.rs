@@ -21,23 +21,28 @@ mod catalogue_reader;
 mod claims;
 mod code;
 mod cohort;
+mod contradiction;
 mod decision;
 mod digits;
 #[cfg(test)]
 mod disclosure_tests;
+mod explain;
 mod facts;
 mod field;
 mod guard;
 mod identifier;
+mod known;
 mod ledger;
 mod merge;
 mod name;
 mod numbers;
+mod on_day;
 mod partial_date;
 mod person;
 mod population;
 mod record_key;
 mod reference;
+mod rehearse;
 mod relatives;
 mod release;
 mod source_record;
@@ -61,12 +66,17 @@ pub use catalogue::{
 pub use catalogue_diff::{Difference, differences};
 pub use catalogue_reader::CatalogueError;
 pub use code::{CodeList, CodeListError, CodeLists, CodeName, Lead, Period};
+pub use contradiction::contradiction;
 pub use decision::{Considered, Decision, DecisionError};
 pub use digits::NumberRule;
+pub use explain::{Explained, ExplainedDecision, Explanation, Verdict, explain};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
+pub use known::{
+    Known, KnownPerson, MAX_TIES, STEWARD, Terms, decisions_about, offered_keys, relation_group,
+};
 pub use ledger::{LedgerEntry, LedgerEvent, payload_hash};
 pub use merge::{MergeInput, MergeOutcome, Prepared, facts, merge};
 pub use name::{NameLevel, compare_names, normalise_text, unaccented};
@@ -78,6 +88,7 @@ pub use person::{
 pub use population::{Condition, ConditionKind, Coverage, Population};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
+pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use source_record::{ActReference, SourceRecord, Standing};
 pub use state_hash::{StateHash, person_hash};

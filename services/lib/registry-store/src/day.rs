@@ -1,7 +1,7 @@
 //! The day and the rules for which everything is merged, and who may change the day.
 
 use crate::{LoadStage, StoreError};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::PgConnection;
 
 /// What every merge transaction reads first.
@@ -45,12 +45,41 @@ pub async fn ensure_rules(
         .bind(catalogue)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("insert into business_day (date, rule_set) values ($1, $2) on conflict do nothing")
-        .bind(today)
-        .bind(name)
-        .execute(&mut *connection)
-        .await?;
+    let begun =
+        sqlx::query("insert into business_day (date, rule_set) values ($1, $2) on conflict do nothing")
+            .bind(today)
+            .bind(name)
+            .execute(&mut *connection)
+            .await?;
+    if begun.rows_affected() > 0 {
+        sqlx::query("insert into present_history (since, date, rule_set) values ('-infinity', $1, $2)")
+            .bind(today)
+            .bind(name)
+            .execute(&mut *connection)
+            .await?;
+    }
     present(connection).await
+}
+
+/// Day and rules as they were in force at a moment; the first ones for all time before.
+pub async fn present_at(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<Present, StoreError> {
+    let (date, rule_set) = sqlx::query_as(
+        "select date, rule_set from present_history where since <= $1 order by n desc limit 1",
+    )
+    .bind(moment)
+    .fetch_one(connection)
+    .await?;
+    Ok(Present { date, rule_set })
+}
+
+async fn note_present(connection: &mut PgConnection, since: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into present_history (since, date, rule_set) select $1, date, rule_set from business_day",
+    )
+    .bind(since)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// The text of a kept rule set's field catalogue.
@@ -65,14 +94,29 @@ pub async fn catalogue_of(
     Ok(text)
 }
 
-/// Opens a day, never an earlier one.
-pub async fn open_day(connection: &mut PgConnection, date: NaiveDate) -> Result<(), StoreError> {
-    sqlx::query("update business_day set date = $1 where date < $1").bind(date).execute(connection).await?;
+/// Opens a day, never an earlier one. `since`: when the log appended the event that says so.
+pub async fn open_day(
+    connection: &mut PgConnection,
+    date: NaiveDate,
+    since: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let opened = sqlx::query("update business_day set date = $1 where date < $1")
+        .bind(date)
+        .execute(&mut *connection)
+        .await?;
+    if opened.rows_affected() > 0 {
+        note_present(connection, since).await?;
+    }
     Ok(())
 }
 
 /// Puts a kept rule set in force and makes every person due for it. `false`: no such set is kept, nothing changed.
-pub async fn activate_rules(connection: &mut PgConnection, rule_set: &str) -> Result<bool, StoreError> {
+/// `since`: when the log appended the event that says so.
+pub async fn activate_rules(
+    connection: &mut PgConnection,
+    rule_set: &str,
+    since: DateTime<Utc>,
+) -> Result<bool, StoreError> {
     let known = sqlx::query("select from rule_set where name = $1")
         .bind(rule_set)
         .fetch_optional(&mut *connection)
@@ -88,8 +132,9 @@ pub async fn activate_rules(connection: &mut PgConnection, rule_set: &str) -> Re
             "insert into due (person_id, reason, on_date) select person_id, 'rules', date from person, business_day
              on conflict (person_id, reason) do nothing",
         )
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
+        note_present(connection, since).await?;
     }
     Ok(known)
 }

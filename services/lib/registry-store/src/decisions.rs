@@ -47,6 +47,25 @@ fn named(decision: &Decision) -> Vec<&str> {
         .collect()
 }
 
+/// The records that decisions name, and those that decisions name which these take back, and so on: all whose answers a
+/// reversal can change.
+pub async fn records_decided(
+    connection: &mut PgConnection,
+    decisions: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let keys = sqlx::query_scalar(
+        "with recursive chain (decision_id) as (
+           select decision_id collate \"C\" from unnest($1::text[]) as t (decision_id)
+           union
+           select d.reverses from chain c join decision d on d.decision_id = c.decision_id where d.reverses is not null)
+         select distinct r.record_key from chain c join decision_record r on r.decision_id = c.decision_id",
+    )
+    .bind(decisions)
+    .fetch_all(connection)
+    .await?;
+    Ok(keys)
+}
+
 #[derive(sqlx::FromRow)]
 struct DecisionColumns {
     decision_id: String,

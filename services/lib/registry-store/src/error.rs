@@ -17,6 +17,14 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the registry holds an unreadable {0}: restore it, or replay its topic")]
     Unreadable(&'static str),
+    /// A question that would read more than one answer may hold.
+    #[error("more than {limit} {what} belong to this question; ask about fewer")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// The most that one question may read.
+        limit: usize,
+    },
     /// What is to be stored cannot be written.
     #[error("{0} cannot be encoded")]
     Unwritable(&'static str),
@@ -31,7 +39,7 @@ impl StoreError {
         match self {
             Self::Overtaken(_) => true,
             Self::Database { code, .. } => CONTENTION.contains(&code.as_str()),
-            Self::Unreadable(_) | Self::Unwritable(_) => false,
+            Self::Unreadable(_) | Self::Unwritable(_) | Self::TooMany { .. } => false,
         }
     }
 

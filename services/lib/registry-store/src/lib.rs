@@ -14,14 +14,19 @@ mod due;
 mod error;
 mod grants;
 mod history;
+mod inquiry;
+mod known;
 mod latest;
 mod load;
 mod locks;
 mod merging;
 mod outbox;
+mod person_pages;
 mod persons;
 mod positions;
+mod rebuild;
 mod register;
+mod rehearse;
 mod rule_sets;
 mod show;
 mod snapshots;
@@ -40,13 +45,19 @@ pub use cases::{
 };
 pub use database::{connect, migrate};
 pub use day::{
-    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_while_loading, try_lease,
+    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at,
+    present_while_loading, try_lease,
 };
-pub use decisions::{decisions_naming, keep_decisions};
+pub use decisions::{decisions_naming, keep_decisions, records_decided};
 pub use due::{DueReason, add_due, replace_dates, take_due};
 pub use error::StoreError;
 pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
-pub use history::{HistoryEntry, person_history};
+pub use history::{
+    HISTORY_LIMIT, HistoryEntry, HistoryPage, LinkHistory, RecordHistory, link_history, person_history,
+    record_history,
+};
+pub use inquiry::{Inquiry, Moment};
+pub use known::{Found, Seeds, known_around};
 pub use latest::{
     Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
     source_keys_of_pins,
@@ -61,11 +72,17 @@ pub use merging::{
     records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
-pub use persons::{PersonRow, PersonWrite, lock_persons, put_persons};
+pub use person_pages::{PersonPage, PersonPages, state_hash_at};
+pub use persons::{PersonRow, PersonWrite, image_hash, lock_persons, put_persons};
 pub use positions::{
     ClaimedPosition, Outcomes, PositionRow, claim_positions, fence_positions, move_positions,
 };
+pub use rebuild::{
+    KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
+    recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
+};
 pub use register::{close_register, entries_of, replace_entries};
+pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
@@ -73,4 +90,6 @@ pub use snapshots::{
     open_sweeps, take_sweep, wait_for_operator,
 };
 pub use state::{RegistryState, registry_state};
-pub use versions::{MarkerRow, Received, Unreadable, keep_markers, keep_unreadable, keep_versions};
+pub use versions::{
+    MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
+};

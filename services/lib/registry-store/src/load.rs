@@ -168,10 +168,11 @@ async fn cut_into_source_keys(connection: &mut PgConnection) -> Result<(), Store
     Ok(())
 }
 
+/// The first slice begins before all anchors: where ids are recalled, some have no records any more.
 async fn cut_into_anchors(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query(
         "insert into load_slice (stage, from_anchor, until_anchor)
-         select 'facts', anchor, coalesce(lead(anchor) over (order by anchor), $2) from (
+         select 'facts', case n when 1 then '' else anchor end, coalesce(lead(anchor) over (order by anchor), $2) from (
            select anchor, row_number() over (order by anchor) as n from (
              select distinct anchor from record_latest where anchor is not null) d) s
          where n % $1 = 1",

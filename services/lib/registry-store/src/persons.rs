@@ -3,7 +3,8 @@
 use crate::StoreError;
 use crate::latest::all;
 use chrono::NaiveDate;
-use registry_rules::{Lifecycle, PersonId};
+use registry_rules::{Lifecycle, PersonId, PersonImage};
+use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 
 /// A person as stored.
@@ -100,4 +101,13 @@ pub async fn put_persons(connection: &mut PgConnection, persons: &[PersonWrite])
     .execute(connection)
     .await?;
     all(done.rows_affected(), persons.len(), "a person")
+}
+
+/// Hash of all that an image says, whatever version and day it was made at.
+pub fn image_hash(image: &PersonImage) -> Result<[u8; 32], StoreError> {
+    let content = PersonImage { version: 0, business_date: NaiveDate::default(), ..image.clone() };
+    let mut payload = Vec::with_capacity(2_048);
+    event_log::encode_person_image(&content, &mut payload)
+        .map_err(|_| StoreError::Unwritable("a person image"))?;
+    Ok(Sha256::digest(&payload).into())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use event_log::SourceMessage;
 use registry_rules::{
     CaseSubject, FieldCatalogue, FieldName, FieldValue, PersonId, PersonImage, PinState, RecordKey,
-    SourceRecord,
+    SourceRecord, StandingField,
 };
 use serde::Serialize;
 use sqlx::PgPool;
@@ -25,6 +25,13 @@ pub struct FieldView {
     pub rule: String,
     /// The item of Law on Identity 26/2023/QH15.
     pub article: String,
+}
+
+impl FieldView {
+    pub(crate) fn of(field: StandingField, article: String) -> Self {
+        let StandingField { value, state, record_key, rule } = field;
+        Self { value, state, record_key, rule, article }
+    }
 }
 
 /// A record as it stands.
@@ -52,6 +59,29 @@ pub struct RecordView {
     pub attach_rule: i16,
     /// What it says.
     pub fields: BTreeMap<FieldName, FieldValue>,
+}
+
+impl RecordView {
+    pub(crate) fn of(
+        record: SourceRecord,
+        received_at: DateTime<Utc>,
+        anchor: Option<String>,
+        attach_rule: Option<i16>,
+    ) -> Self {
+        Self {
+            version: record.version.to_string(),
+            record_key: record.record_key,
+            kind: record.kind,
+            standing: record.standing,
+            valid_from: record.valid_from,
+            valid_to: record.valid_to,
+            recorded_at: record.recorded_at,
+            received_at,
+            anchor,
+            attach_rule: attach_rule.unwrap_or_default(),
+            fields: record.fields,
+        }
+    }
 }
 
 /// A person (design §9, `registry show`).
@@ -124,16 +154,9 @@ fn view(
     records: Vec<RecordView>,
     cases: Vec<CaseView>,
 ) -> PersonView {
-    let field = |name: FieldName, field: registry_rules::StandingField| {
+    let field = |name: FieldName, field: StandingField| {
         let article = catalogue.get(&name).map_or_else(String::new, |f| f.article.clone());
-        let shown = FieldView {
-            value: field.value,
-            state: field.state,
-            record_key: field.record_key,
-            rule: field.rule,
-            article,
-        };
-        (name, shown)
+        (name, FieldView::of(field, article))
     };
     PersonView {
         person_id: image.person_id,
@@ -178,20 +201,7 @@ pub(crate) async fn records(pool: &PgPool, record_keys: &[String]) -> Result<Vec
     .await?;
     rows.into_iter()
         .map(|row| {
-            let record = record(&row.payload)?;
-            Ok(RecordView {
-                version: record.version.to_string(),
-                record_key: record.record_key,
-                kind: record.kind,
-                standing: record.standing,
-                valid_from: record.valid_from,
-                valid_to: record.valid_to,
-                recorded_at: record.recorded_at,
-                received_at: row.received_at,
-                anchor: row.anchor,
-                attach_rule: row.attach_rule,
-                fields: record.fields,
-            })
+            Ok(RecordView::of(record(&row.payload)?, row.received_at, row.anchor, Some(row.attach_rule)))
         })
         .collect()
 }

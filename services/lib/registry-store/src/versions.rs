@@ -195,3 +195,22 @@ pub async fn keep_unreadable(
     }
     Ok(())
 }
+
+/// Keeps keys that records once offered, each with its record.
+pub async fn keep_former(
+    connection: &mut PgConnection,
+    former: &[(String, String)],
+) -> Result<(), StoreError> {
+    if former.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into record_former (key, record_key)
+         select * from unnest($1::text[], $2::text[]) as t (key, record_key) order by 1, 2 on conflict do nothing",
+    )
+    .bind(former.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>())
+    .bind(former.iter().map(|(_, record)| record.as_str()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}

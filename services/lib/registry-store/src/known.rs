@@ -1,0 +1,161 @@
+//! What was known at a moment, read as far as it matters to some persons: the versions received by then, found by every
+//! key that their records have ever offered.
+//!
+//! Closed under keys: whatever shares a number, a class of numbers or a source key with a record that was read is read
+//! too, so that attaching gives what it would give among all. The records around are read one hop further.
+
+use crate::{StoreError, show};
+use chrono::{DateTime, Utc};
+use registry_rules::{Known, RecordKey, SourceRecord, offered_keys};
+use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where to begin: keys as [`offered_keys`] gives them, and records.
+#[derive(Clone, Debug, Default)]
+pub struct Seeds {
+    /// `pin:<number>` and source keys.
+    pub keys: BTreeSet<String>,
+    /// Record keys.
+    pub records: BTreeSet<String>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The records with where each belongs. Complete for whoever the seeds name; of others only what tells of them.
+    pub known: Known,
+    /// When the version that stands of each record was received.
+    pub received: BTreeMap<RecordKey, DateTime<Utc>>,
+}
+
+/// Reads what had been received by a moment (all, without one) around the seeds; at most `limit` records.
+pub async fn known_around(
+    connection: &mut PgConnection,
+    seeds: &Seeds,
+    until: Option<DateTime<Utc>>,
+    limit: usize,
+) -> Result<Found, StoreError> {
+    let mut search = Search { connection, until, limit, records: BTreeMap::new(), asked: BTreeSet::new() };
+    let mut keys = seeds.keys.clone();
+    keys.extend(search.read(&seeds.records).await?);
+    search.close(keys).await?;
+    let groups = search.groups();
+    let members = search.having(&groups).await?;
+    let keys = search.read(&members).await?;
+    search.close(keys).await?;
+    search.read_decisions().await?;
+    let (mut received, mut records) = (BTreeMap::new(), Vec::new());
+    for (record, at) in search.records.into_values().flatten() {
+        received.insert(record.record_key.clone(), at);
+        records.push(record);
+    }
+    Ok(Found { known: Known::of(records), received })
+}
+
+struct Search<'c> {
+    connection: &'c mut PgConnection,
+    until: Option<DateTime<Utc>>,
+    limit: usize,
+    /// By key; none: nothing of it had been received.
+    records: BTreeMap<String, Option<(SourceRecord, DateTime<Utc>)>>,
+    asked: BTreeSet<String>,
+}
+
+impl Search<'_> {
+    /// Reads all records of the keys, and of the keys that these offer, until no new key comes up.
+    async fn close(&mut self, keys: BTreeSet<String>) -> Result<(), StoreError> {
+        let mut open: BTreeSet<String> = keys;
+        loop {
+            open.retain(|key| !key.starts_with("group:") && !self.asked.contains(key));
+            if open.is_empty() {
+                return Ok(());
+            }
+            self.asked.extend(open.iter().cloned());
+            let having = self.having(&open).await?;
+            open = self.read(&having).await?;
+        }
+    }
+
+    fn groups(&self) -> BTreeSet<String> {
+        let records = self.records.values().flatten();
+        records.flat_map(|(record, _)| offered_keys(record)).filter(|key| key.starts_with("group:")).collect()
+    }
+
+    /// The records that offer a key, or did.
+    async fn having(&mut self, keys: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+        let of = |kind: &str| {
+            keys.iter().filter_map(|key| key.strip_prefix(kind)).map(ToOwned::to_owned).collect::<Vec<_>>()
+        };
+        let all: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let found: Vec<String> = sqlx::query_scalar(
+            "select r.record_key from unnest($1::text[]) as t (wanted)
+               cross join lateral (select record_key from record_latest where pin = wanted offset 0) r
+             union select r.record_key from unnest($2::text[]) as t (wanted)
+               cross join lateral (select record_key from record_latest where relation_group = wanted offset 0) r
+             union select r.record_key from unnest($3::text[]) as t (wanted)
+               cross join lateral (select record_key from record_latest where source_key = wanted offset 0) r
+             union select r.record_key from unnest($3::text[]) as t (wanted)
+               cross join lateral (select record_key from record_former where key = wanted offset 0) r
+             limit $4",
+        )
+        .bind(of("pin:"))
+        .bind(of("group:"))
+        .bind(all)
+        .bind(i64::try_from(self.limit).unwrap_or(i64::MAX).saturating_add(1))
+        .fetch_all(&mut *self.connection)
+        .await?;
+        if found.len() > self.limit {
+            return Err(StoreError::TooMany { what: "records", limit: self.limit });
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Reads records not yet read, as they stood; answers with the keys that they offered.
+    async fn read(&mut self, record_keys: &BTreeSet<String>) -> Result<BTreeSet<String>, StoreError> {
+        let new: Vec<&str> =
+            record_keys.iter().filter(|key| !self.records.contains_key(*key)).map(String::as_str).collect();
+        if self.records.len() + new.len() > self.limit {
+            return Err(StoreError::TooMany { what: "records", limit: self.limit });
+        }
+        let rows: Vec<(Vec<u8>, DateTime<Utc>)> = sqlx::query_as(
+            // A decision is reversed, never withdrawn: what the console once recorded stays.
+            "select v.payload, v.received_at from unnest($1::text[]) as t (wanted) cross join lateral (
+               select payload, received_at from record_version
+               where record_key = wanted and ($2::timestamptz is null or received_at <= $2)
+                 and (standing <> 4 or wanted not like 'steward/%')
+               order by epoch desc, position desc, ordinal desc limit 1) v",
+        )
+        .bind(&new)
+        .bind(self.until)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        let mut keys = BTreeSet::new();
+        for key in new {
+            self.records.insert(key.to_owned(), None);
+        }
+        for (payload, received_at) in rows {
+            let record = show::record(&payload)?;
+            keys.extend(offered_keys(&record));
+            self.records.insert(record.record_key.as_str().to_owned(), Some((record, received_at)));
+        }
+        Ok(keys)
+    }
+
+    /// Reads the decisions that name any of the records, and those that take these back.
+    async fn read_decisions(&mut self) -> Result<(), StoreError> {
+        let named: Vec<&str> = self.records.keys().map(String::as_str).collect();
+        let decisions: Vec<String> = sqlx::query_scalar(
+            "with recursive wanted (decision_id) as (
+               select d.decision_id from unnest($1::text[]) as t (wanted) cross join lateral (
+                 select decision_id from decision_record where record_key = wanted offset 0) d
+               union
+               select d.decision_id from wanted w join decision d on d.reverses = w.decision_id)
+             select d.record_key from wanted w join decision d on d.decision_id = w.decision_id",
+        )
+        .bind(named)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        self.read(&decisions.into_iter().collect()).await?;
+        Ok(())
+    }
+}
