@@ -14,9 +14,6 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A number that names somebody else is as harmful as a wrong one.
-const IDENTIFIER_SEVERITY: u8 = 5;
-
 /// What every merge of a transaction is done by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ground<'a> {
@@ -200,7 +197,7 @@ fn contradiction(offer: Offer, against: &PinRegister, key: &FingerprintKey) -> O
         field: None,
         fingerprint: key.claims(said.iter().map(|(key, value)| (key, value))),
         records: said.into_iter().map(|(key, _)| key).collect(),
-        severity: IDENTIFIER_SEVERITY,
+        severity: CaseKind::IdentifierConflict.harm(),
     })
 }
 
