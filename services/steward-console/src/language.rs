@@ -102,6 +102,12 @@ texts! {
     kind_field_conflict: "Các nguồn khác nhau", "Sources disagree";
     kind_identifier_conflict: "Số định danh không khớp", "Number does not match";
     kind_digit_mismatch: "Chữ số của số định danh không khớp", "Digits of the number do not match";
+    kind_duplicate: "Có thể trùng người", "Possible duplicate";
+    kind_confusion: "Lẫn hai người", "Two people mixed up";
+    kind_twin_check: "Kiểm tra sinh đôi", "Twin check";
+    kind_orphan: "Bản ghi không có gốc", "Record without its act";
+    kind_stale_link: "Căn cứ gắn kết đã thay đổi", "Ground of a link has changed";
+    kind_error_report: "Báo sai sót", "Error report";
 
     case_closed: "Hồ sơ này không còn mở: các nguồn đã thống nhất, đã có quyết định có hiệu lực, hoặc mã hồ sơ không đúng.", "This case is not open any more: the sources agree, a decision is in force, or the number is wrong.";
     back_to_cases: "Về danh sách", "Back to the list";

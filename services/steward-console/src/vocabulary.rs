@@ -138,6 +138,12 @@ pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
         CaseKind::FieldConflict => texts.kind_field_conflict,
         CaseKind::IdentifierConflict => texts.kind_identifier_conflict,
         CaseKind::DigitMismatch => texts.kind_digit_mismatch,
+        CaseKind::Duplicate => texts.kind_duplicate,
+        CaseKind::Confusion => texts.kind_confusion,
+        CaseKind::TwinCheck => texts.kind_twin_check,
+        CaseKind::Orphan => texts.kind_orphan,
+        CaseKind::StaleLink => texts.kind_stale_link,
+        CaseKind::ErrorReport => texts.kind_error_report,
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Attachment {
 pub struct RecordedLinks<'a> {
     /// Anchor named by a steward's decision in force.
     pub steward: Option<&'a str>,
+    /// Anchors that this record may not go to, by decisions in force.
+    pub separated: &'a [String],
     /// Anchor of a probabilistic link.
     pub scored: Option<&'a str>,
 }
@@ -82,6 +84,8 @@ pub struct RecordedLinks<'a> {
 pub struct PinRegister {
     entries: BTreeMap<Pin, Vec<RegisterEntry>>,
     neighbours: BTreeMap<Pin, BTreeSet<Pin>>,
+    /// Anchors that merge decisions make one person's.
+    joined: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl PinRegister {
@@ -98,8 +102,25 @@ impl PinRegister {
         register
     }
 
-    /// All numbers joined to this one by re-issue, itself included.
+    /// The same register with anchors joined by merge decisions.
+    #[must_use]
+    pub fn joined<'a>(mut self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        for (one, other) in pairs {
+            self.joined.entry(one.to_owned()).or_default().insert(other.to_owned());
+            self.joined.entry(other.to_owned()).or_default().insert(one.to_owned());
+        }
+        self
+    }
+
+    /// All numbers joined to this one by re-issue or by merge decisions, itself included.
     pub fn class(&self, pin: &Pin) -> BTreeSet<Pin> {
+        if self.joined.is_empty() {
+            return self.reissued(pin);
+        }
+        self.together(&pin_anchor(pin)).0
+    }
+
+    fn reissued(&self, pin: &Pin) -> BTreeSet<Pin> {
         let (mut class, mut open) = (BTreeSet::new(), vec![pin.clone()]);
         while let Some(next) = open.pop() {
             if class.insert(next.clone()) {
@@ -109,9 +130,35 @@ impl PinRegister {
         class
     }
 
+    /// The numbers and the source keys that stand together with an anchor.
+    fn together(&self, anchor: &str) -> (BTreeSet<Pin>, BTreeSet<String>) {
+        let (mut pins, mut keys, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![anchor.to_owned()]);
+        while let Some(next) = open.pop() {
+            let is_new = match pin_of(&next) {
+                Some(pin) => {
+                    let new = pins.insert(pin.clone());
+                    let reissued = self.neighbours.get(&pin).into_iter().flatten();
+                    open.extend(reissued.filter(|p| !pins.contains(p)).map(pin_anchor));
+                    new
+                }
+                None => keys.insert(next.clone()),
+            };
+            if is_new {
+                open.extend(self.joined.get(&next).into_iter().flatten().cloned());
+            }
+        }
+        (pins, keys)
+    }
+
+    /// The anchor that this one stands for: that of its PIN class, or of what merge decisions join it to.
+    pub fn resolve(&self, anchor: &str) -> String {
+        let (pins, keys) = self.together(anchor);
+        anchor_of(&pins).or_else(|| keys.into_iter().next()).unwrap_or_else(|| anchor.to_owned())
+    }
+
     /// The anchor of the number's class.
     pub fn anchor(&self, pin: &Pin) -> String {
-        anchor_of(&self.class(pin)).unwrap_or_else(|| format!("pin:{}", pin.as_str()))
+        anchor_of(&self.class(pin)).unwrap_or_else(|| pin_anchor(pin))
     }
 
     /// The entries of all numbers of a class.
@@ -128,7 +175,15 @@ impl PinRegister {
 
 /// The anchor of a PIN class: its smallest number, so that it depends on the set alone.
 pub fn anchor_of(class: &BTreeSet<Pin>) -> Option<String> {
-    class.first().map(|pin| format!("pin:{}", pin.as_str()))
+    class.first().map(pin_anchor)
+}
+
+fn pin_anchor(pin: &Pin) -> String {
+    format!("pin:{}", pin.as_str())
+}
+
+fn pin_of(anchor: &str) -> Option<Pin> {
+    anchor.strip_prefix("pin:").and_then(|pin| pin.parse().ok())
 }
 
 /// Shared name at any level, or the full date of birth, or one side that has neither.
@@ -201,10 +256,30 @@ pub fn source_key(record: &SourceRecord) -> String {
     }
 }
 
-/// The number that a record brings to its source key under rule 2, as the anchor of its class.
+/// The number that a record brings to its source key under rule 2 where no decision names it, as the anchor of its class.
 pub fn accepted_anchor(offer: &Offer, register: &PinRegister) -> Option<String> {
     let class = register.class(offer.pin.as_ref()?);
     if register.accepts(offer, &class) { anchor_of(&class) } else { None }
+}
+
+/// As [`accepted_anchor`], with decisions: a record that a steward put elsewhere or parted from that class does not speak
+/// for the others of its source key.
+pub fn accepted_with_links(
+    offer: &Offer,
+    links: RecordedLinks<'_>,
+    register: &PinRegister,
+) -> Option<String> {
+    if links.steward.is_some() {
+        return None;
+    }
+    accepted_anchor(offer, register).filter(|anchor| !links.bar(anchor, register))
+}
+
+impl RecordedLinks<'_> {
+    /// Whether the record may not go to this (resolved) anchor.
+    fn bar(&self, anchor: &str, register: &PinRegister) -> bool {
+        self.separated.iter().any(|separated| register.resolve(separated) == anchor)
+    }
 }
 
 /// Where a record goes. `stands_for` are the PIN classes accepted on its source key, by whichever record offers it.
@@ -214,23 +289,35 @@ pub fn attach(
     register: &PinRegister,
     stands_for: &BTreeSet<String>,
 ) -> Attachment {
+    if let Some(anchor) = links.steward {
+        let anchor = register.resolve(anchor);
+        return Attachment { anchor, rule: AttachRule::Steward, contradicted: false };
+    }
     let accepted = accepted_anchor(offer, register);
     let contradicted = offer.pin.is_some() && accepted.is_none();
-    let to = |anchor: &str, rule| Attachment { anchor: anchor.to_owned(), rule, contradicted };
-    if let Some(anchor) = links.steward {
-        return to(anchor, AttachRule::Steward);
+    let to = |anchor: String, rule| Attachment { anchor, rule, contradicted };
+    let open = |anchor: &String| !links.bar(anchor, register);
+    if let Some(anchor) = accepted.filter(open) {
+        return to(anchor, AttachRule::Pin);
     }
-    if let Some(anchor) = accepted {
-        return to(&anchor, AttachRule::Pin);
-    }
-    let mut classes = stands_for.iter();
+    let mut classes = stands_for.iter().filter(|class| open(class));
     if let (Some(only), None) = (classes.next(), classes.next()) {
-        return to(only, AttachRule::SourceKey);
+        return to(only.clone(), AttachRule::SourceKey);
     }
-    match links.scored {
-        Some(anchor) => to(anchor, AttachRule::Scored),
-        None => to(&offer.source_key, AttachRule::Provisional),
+    if let Some(anchor) = links.scored.map(|anchor| register.resolve(anchor)).filter(open) {
+        return to(anchor, AttachRule::Scored);
     }
+    let own = register.resolve(&offer.source_key);
+    if open(&own) {
+        to(own, AttachRule::Provisional)
+    } else {
+        to(apart(&offer.record_key), AttachRule::Steward)
+    }
+}
+
+/// The anchor of a record that a steward parted from everything it offers.
+fn apart(record_key: &RecordKey) -> String {
+    format!("apart:{record_key}")
 }
 
 #[cfg(test)]
@@ -321,9 +408,9 @@ mod tests {
         let two: BTreeSet<_> = ["pin:001124000001".to_owned(), "pin:001124000002".to_owned()].into();
         assert_eq!(attach(&offer, RecordedLinks::default(), &register, &one).rule, AttachRule::SourceKey);
         assert_eq!(attach(&offer, RecordedLinks::default(), &register, &two).rule, AttachRule::Provisional);
-        let links = RecordedLinks { steward: None, scored: Some("pin:001124000009") };
+        let links = RecordedLinks { scored: Some("pin:001124000009"), ..RecordedLinks::default() };
         assert_eq!(attach(&offer, links, &register, &two).rule, AttachRule::Scored);
-        let links = RecordedLinks { steward: Some("pin:001124000008"), scored: None };
+        let links = RecordedLinks { steward: Some("pin:001124000008"), ..RecordedLinks::default() };
         assert_eq!(attach(&offer, links, &register, &one).anchor, "pin:001124000008");
     }
 }

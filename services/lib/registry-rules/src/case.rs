@@ -17,11 +17,33 @@ pub enum CaseKind {
     /// The digits of the person's number state another sex, birth year or place than what stands: the number stays, a
     /// human looks (Decree 70/2024 art. 11(7)(b)).
     DigitMismatch,
+    /// Two persons may be one.
+    Duplicate,
+    /// Two people may be mixed up in one person.
+    Confusion,
+    /// Two persons share nearly everything and may be twins.
+    TwinCheck,
+    /// A record names an act or a person that nobody knows.
+    Orphan,
+    /// What a recorded link or decision rested on has changed.
+    StaleLink,
+    /// Somebody who holds the data reports an error in it.
+    ErrorReport,
 }
 
 impl CaseKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::FieldConflict, Self::IdentifierConflict, Self::DigitMismatch];
+    pub const ALL: [Self; 9] = [
+        Self::FieldConflict,
+        Self::IdentifierConflict,
+        Self::DigitMismatch,
+        Self::Duplicate,
+        Self::Confusion,
+        Self::TwinCheck,
+        Self::Orphan,
+        Self::StaleLink,
+        Self::ErrorReport,
+    ];
 
     /// The name used in tables and pages.
     pub const fn as_str(self) -> &'static str {
@@ -29,6 +51,23 @@ impl CaseKind {
             Self::FieldConflict => "field_conflict",
             Self::IdentifierConflict => "identifier_conflict",
             Self::DigitMismatch => "digit_mismatch",
+            Self::Duplicate => "duplicate",
+            Self::Confusion => "confusion",
+            Self::TwinCheck => "twin_check",
+            Self::Orphan => "orphan",
+            Self::StaleLink => "stale_link",
+            Self::ErrorReport => "error_report",
+        }
+    }
+
+    /// Harm of the question itself, 1 to 5, where no field's harm says it: who somebody is weighs most; what is only loose
+    /// harms nobody yet.
+    pub const fn harm(self) -> u8 {
+        match self {
+            Self::IdentifierConflict | Self::Confusion => 5,
+            Self::Duplicate | Self::TwinCheck | Self::DigitMismatch => 4,
+            Self::FieldConflict | Self::ErrorReport => 3,
+            Self::Orphan | Self::StaleLink => 2,
         }
     }
 }
@@ -113,4 +152,20 @@ pub struct CaseFinding {
     pub records: Vec<RecordKey>,
     /// 1 to 5, from the field's harm.
     pub severity: u8,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_kind_has_its_own_name_and_a_harm_that_counts() {
+        let names: BTreeSet<_> = CaseKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), CaseKind::ALL.len());
+        for kind in CaseKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert!((1..=5).contains(&kind.harm()), "{}", kind.as_str());
+        }
+    }
 }

@@ -4,9 +4,6 @@ use crate::{
     CaseFinding, CaseKind, CaseSubject, FieldValue, FingerprintKey, Offer, PartialDate, PinRegister,
 };
 
-/// A number that names somebody else is as harmful as a wrong one.
-const SEVERITY: u8 = 5;
-
 /// The case of a record that offers a number whose register entries share neither name nor date of birth with it; none
 /// of a record without a number. `against` holds at least the entries of the number's class.
 pub fn contradiction(offer: Offer, against: &PinRegister, key: &FingerprintKey) -> Option<CaseFinding> {
@@ -29,6 +26,6 @@ pub fn contradiction(offer: Offer, against: &PinRegister, key: &FingerprintKey) 
         field: None,
         fingerprint: key.claims(said.iter().map(|(key, value)| (key, value))),
         records: said.into_iter().map(|(key, _)| key).collect(),
-        severity: SEVERITY,
+        severity: CaseKind::IdentifierConflict.harm(),
     })
 }

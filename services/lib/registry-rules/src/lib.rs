@@ -23,6 +23,9 @@ mod code;
 mod cohort;
 mod contradiction;
 mod decision;
+mod decision_links;
+#[cfg(test)]
+mod decision_links_tests;
 mod digits;
 #[cfg(test)]
 mod disclosure_tests;
@@ -31,6 +34,7 @@ mod facts;
 mod field;
 mod guard;
 mod identifier;
+mod identity_decision;
 mod known;
 mod ledger;
 mod merge;
@@ -48,6 +52,7 @@ mod release;
 mod source_record;
 mod state_hash;
 mod version;
+mod working_days;
 
 pub use adoption::{FamilySecret, family_secret};
 pub use agreement::{
@@ -55,7 +60,7 @@ pub use agreement::{
 };
 pub use attach::{
     AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
-    anchor_of, attach, offer, register_entry, source_key,
+    accepted_with_links, anchor_of, attach, offer, register_entry, source_key,
 };
 pub use authority::{Authority, AuthorityRank, AuthorityRule, Cohort, Effect, Ground};
 pub use canonical::{ContentHash, canonical_json};
@@ -68,12 +73,14 @@ pub use catalogue_reader::CatalogueError;
 pub use code::{CodeList, CodeListError, CodeLists, CodeName, Lead, Period};
 pub use contradiction::contradiction;
 pub use decision::{Considered, Decision, DecisionError};
+pub use decision_links::Rulings;
 pub use digits::NumberRule;
 pub use explain::{Explained, ExplainedDecision, Explanation, Verdict, explain};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
+pub use identity_decision::{IDENTITY_DECISION, IdentityDecision, NamedRecord, Ruling, RulingKind};
 pub use known::{
     Known, KnownPerson, MAX_TIES, STEWARD, Terms, decisions_about, offered_keys, relation_group,
 };
@@ -93,3 +100,4 @@ pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash}
 pub use source_record::{ActReference, SourceRecord, Standing};
 pub use state_hash::{StateHash, person_hash};
 pub use version::Version;
+pub use working_days::{CalendarError, DueDay, LONGEST_CLOCK, WorkingCalendar, due_on};

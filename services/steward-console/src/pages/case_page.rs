@@ -178,13 +178,13 @@ impl CasePage {
         Self {
             id: sheet.case_id.clone(),
             short: short(&sheet.case_id),
-            title: match sheet.kind {
-                CaseKind::FieldConflict => field_title(sheet.field.as_ref(), rules, language),
-                CaseKind::IdentifierConflict => t.kind_identifier_conflict.to_owned(),
-                CaseKind::DigitMismatch => {
-                    let item = field_title(sheet.field.as_ref(), rules, language);
-                    format!("{}: {item}", t.kind_digit_mismatch)
+            title: match (sheet.kind, &sheet.field) {
+                (CaseKind::FieldConflict, field) => field_title(field.as_ref(), rules, language),
+                (kind, Some(field)) => {
+                    let item = field_title(Some(field), rules, language);
+                    format!("{}: {item}", vocabulary::case_kind(kind, t))
                 }
+                (kind, None) => vocabulary::case_kind(kind, t).to_owned(),
             },
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
