@@ -57,7 +57,7 @@ pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
 pub use ledger::{LedgerEntry, LedgerEvent, payload_hash};
 pub use merge::{MergeInput, MergeOutcome, Prepared, facts, merge};
-pub use name::{NameLevel, compare_names, normalise_text, unaccented};
+pub use name::{NameLevel, compare_names, normalise_text, tone_key, unaccented};
 pub use partial_date::{PartialDate, PartialDateError};
 pub use person::{
     Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,
