@@ -1,5 +1,6 @@
 //! How frequent values are.
 
+use crate::learn::rounded;
 use crate::model::{Comparison, Model};
 use crate::model_file::FrequencyFile;
 use crate::numeric::{narrow, real, wide};
@@ -39,6 +40,6 @@ fn frequency(table: &Table, comparison: &Comparison) -> FrequencyFile {
     // How many share the value of a record whose value is not listed.
     let (sum, squares) = rare.iter().fold((0, 0), |(sum, squares), (_, n)| (sum + n, squares + n * n));
     let rest = if sum == 0 { 1.0 } else { real(squares) / real(sum) } / real(total);
-    let values = common.iter().map(|(text, count)| ((*text).to_owned(), real(*count) / real(total)));
-    FrequencyFile { rest, values: values.collect() }
+    let values = common.iter().map(|(text, count)| ((*text).to_owned(), rounded(real(*count) / real(total))));
+    FrequencyFile { rest: rounded(rest), values: values.collect() }
 }

@@ -81,7 +81,7 @@ pub fn learn(table: &Table, model: &Model, truth: Option<&[u32]>) -> Result<Lear
     }
     let weights = Weights {
         version: String::new(),
-        prior: found.share.clamp(LEAST, 1.0 - LEAST),
+        prior: rounded(found.share.clamp(LEAST, 0.5)),
         odds: odds(&found, &model.comparisons),
         frequency: frequencies(table, model),
     };
@@ -149,8 +149,13 @@ fn counted(found: &mut Estimate, table: &Table, model: &Model, truth: &[u32], ev
     found.share = (matches / every).clamp(LEAST, 1.0 - LEAST);
 }
 
+/// Six digits, as the file shows them: what is read again is what was learned.
+pub(crate) fn rounded(value: f64) -> f64 {
+    format!("{value:.5e}").parse().unwrap_or(value)
+}
+
 fn odds(found: &Estimate, comparisons: &[Comparison]) -> BTreeMap<String, BTreeMap<String, Odds>> {
-    let bound = |value: f64| value.clamp(LEAST, 1.0 - LEAST);
+    let bound = |value: f64| rounded(value.clamp(LEAST, 1.0 - 1e-5));
     let row = |((comparison, m), u): ((&Comparison, &Vec<f64>), &Vec<f64>)| {
         let levels = comparison.levels.iter().cloned();
         let odds = m.iter().zip(u).map(|(m, u)| Odds { m: bound(*m), u: bound(*u) });

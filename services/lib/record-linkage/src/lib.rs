@@ -40,6 +40,7 @@ mod table;
 mod text_key;
 mod truth;
 mod twins;
+mod write;
 
 pub use block::{BlockKey, Blocks, OverBound};
 pub use cluster::{Clusters, cluster};
@@ -53,3 +54,4 @@ pub use model_file::{Bands, ModelFile, Odds, Weights};
 pub use score::Scorer;
 pub use table::{Table, TableBuilder, TableError};
 pub use truth::{Agreement, agreement};
+pub use write::write_model;
