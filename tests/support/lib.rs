@@ -2,6 +2,7 @@
 
 pub mod follow;
 pub mod life;
+pub mod linkage;
 pub mod pipeline;
 pub mod population;
 pub mod stack;

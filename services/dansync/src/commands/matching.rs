@@ -5,6 +5,8 @@ mod explain;
 mod files;
 mod learn;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use clap::{Args, Subcommand};
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::Args;
 use record_linkage::{
-    Agreement, Band, Blocks, Clusters, Judged, OverBound, Table, agreement, candidates, cluster, judge,
+    Agreement, Band, Blocks, Clusters, Judged, Model, OverBound, Table, agreement, candidates, cluster, judge,
 };
 use serde::Serialize;
 
@@ -47,15 +47,19 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 impl Evaluate {
     pub(super) fn execute(self) -> anyhow::Result<()> {
+        let model = files::model(&self.input.model)?.model;
+        self.output.show(&self.report(&model)?)
+    }
+
+    fn report(&self, model: &Model) -> anyhow::Result<Report> {
         let mut clock = Clock(Instant::now());
         let mut seconds = Seconds::default();
-        let model = files::model(&self.input.model)?.model;
-        let files::Records { table, unused } = files::records(&self.input.records, &model)?;
+        let files::Records { table, unused } = files::records(&self.input.records, model)?;
         let truth = self.truth.as_deref().map(|path| files::truth(path, &table)).transpose()?;
         let decided = files::decided(self.decided.as_deref(), &table)?;
-        let mut scorer = scorer(&table, &model)?;
+        let mut scorer = scorer(&table, model)?;
         seconds.read = clock.lap();
-        let blocks = Blocks::of(&table, &model);
+        let blocks = Blocks::of(&table, model);
         seconds.block = clock.lap();
         let (kept, compared) = candidates(&blocks, &mut scorer);
         seconds.compare = clock.lap();
@@ -71,7 +75,7 @@ impl Evaluate {
             .transpose()?;
         let figures = truth.map(|truth| Figures::of(&truth, &clusters));
         let weights = model.weights().map(|weights| weights.version.clone());
-        self.output.show(&Report {
+        Ok(Report {
             version: 1,
             model: model.name().to_owned(),
             weights_version: weights.unwrap_or_default(),
@@ -89,7 +93,7 @@ impl Evaluate {
             over_bound_blocks: blocks.over_bound().len(),
             over_bound: blocks.over_bound().iter().take(LISTED).map(Over::of).collect(),
             unreadable: table
-                .unreadable(&model)
+                .unreadable(model)
                 .filter(|(_, count)| *count > 0)
                 .map(|(column, count)| (column.to_owned(), count))
                 .collect(),
