@@ -25,6 +25,8 @@ mod event_log_on_kafka;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod linkage;
+#[cfg(test)]
 mod reconciler;
 #[cfg(test)]
 mod source_adapter;

@@ -3,6 +3,7 @@
 pub mod cases;
 pub mod follow;
 pub mod life;
+pub mod linkage;
 pub mod pipeline;
 pub mod population;
 pub mod reference;

@@ -8,6 +8,7 @@ mod console;
 mod control;
 mod day;
 mod load;
+mod matching;
 mod migrate;
 mod quarantine;
 mod registry;
@@ -53,6 +54,9 @@ pub(crate) enum Command {
     /// Persons, as the registry knows them.
     #[command(subcommand)]
     Registry(registry::Registry),
+    /// Record linkage over any table.
+    #[command(subcommand)]
+    Match(matching::Match),
     /// The business date.
     #[command(subcommand)]
     Day(day::Day),
@@ -82,6 +86,7 @@ impl Command {
             Self::Sweep(sweep) => sweep.execute(),
             Self::Load(load) => load.execute(),
             Self::Registry(registry) => registry.execute(),
+            Self::Match(matching) => matching.execute(),
             Self::Day(day) => day.execute(),
             Self::Rules(rules) => rules.execute(),
             Self::Case(case) => case.execute(),

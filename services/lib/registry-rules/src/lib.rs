@@ -86,7 +86,7 @@ pub use known::{
 };
 pub use ledger::{LedgerEntry, LedgerEvent, payload_hash};
 pub use merge::{MergeInput, MergeOutcome, Prepared, facts, merge};
-pub use name::{NameLevel, compare_names, normalise_text, unaccented};
+pub use name::{NameLevel, compare_names, normalise_text, tone_key, unaccented};
 pub use partial_date::{PartialDate, PartialDateError};
 pub use person::{
     Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,

@@ -83,7 +83,7 @@ pub fn compare_names(left: &str, right: &str) -> NameLevel {
 }
 
 /// Each syllable with its tone moved to its end, so that the vowel that carries the mark does not matter.
-fn tone_key(text: &str) -> String {
+pub fn tone_key(text: &str) -> String {
     let mut key = String::with_capacity(text.len() + 8);
     for syllable in text.split(' ') {
         let mut tone = None;

@@ -1,0 +1,104 @@
+//! What the offices write about a person, with their errors.
+
+use super::{Errors, Subject};
+use crate::population::{Chance, Name, Place, Precision, day_first, iso, unaccented};
+use chrono::{Datelike, NaiveDate};
+
+/// Which office writes.
+#[derive(Clone, Copy)]
+enum Office {
+    CivilStatus,
+    Residence,
+    Identity,
+    Hospital,
+}
+
+/// Shares of people on file in each office: few are in one only.
+const ON_FILE: [(Office, f64); 4] =
+    [(Office::Residence, 1.0), (Office::Identity, 0.8), (Office::CivilStatus, 0.6), (Office::Hospital, 0.4)];
+
+/// The records of one person.
+pub(super) fn records(subject: &Subject, errors: &Errors, chance: &mut Chance) -> Vec<[String; 9]> {
+    let offices = ON_FILE.into_iter().filter(|(_, share)| chance.hit(*share)).collect::<Vec<_>>();
+    offices.into_iter().map(|(office, _)| record(subject, office, errors, chance)).collect()
+}
+
+/// full_name, sex, birth_date, birth_province, residence_province, mother_name, birth_act, pin, cmnd
+fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chance) -> [String; 9] {
+    let plain = chance.hit(errors.unaccented);
+    let mut full = full_name(&subject.name, errors, chance);
+    let mut mother = subject.mother.as_ref().map(|name| full_name(name, errors, chance)).unwrap_or_default();
+    let mut pin = subject.pin.clone();
+    let mut cmnd = subject.cmnd.clone().unwrap_or_default();
+    if chance.hit(errors.without_number) {
+        (pin, cmnd) = (String::new(), String::new());
+    }
+    if chance.hit(errors.one_character) {
+        let field = if pin.is_empty() || chance.hit(0.5) { &mut full } else { &mut pin };
+        *field = one_character(field, chance);
+    }
+    if plain {
+        (full, mother) = (unaccented(&full), unaccented(&mother));
+        if chance.hit(0.5) {
+            (full, mother) = (full.to_uppercase(), mother.to_uppercase());
+        }
+    }
+    let birth = birth(subject.born, errors, chance);
+    let sex = if subject.female { "2" } else { "1" };
+    let (old, new) = (
+        |place: Place| format!("province_2004:{}", place.province()),
+        |place: Place| format!("province_2025:{}", place.province_since_2025()),
+    );
+    let none = String::new;
+    let act = subject.act.clone().unwrap_or_default();
+    let (birthplace, home) = (subject.birthplace, subject.home);
+    let (birth_province, residence, mother, act, cmnd) = match office {
+        Office::CivilStatus => (old(birthplace), none(), mother, act, none()),
+        Office::Residence => (new(birthplace), new(home), mother, none(), cmnd),
+        Office::Identity => (old(birthplace), old(home), mother, none(), cmnd),
+        Office::Hospital => (none(), new(home), if chance.hit(0.5) { mother } else { none() }, none(), none()),
+    };
+    [full, sex.to_owned(), birth, birth_province, residence, mother, act, pin, cmnd]
+}
+
+fn full_name(name: &Name, errors: &Errors, chance: &mut Chance) -> String {
+    if chance.hit(errors.without_middle) {
+        Name { middle: None, ..name.clone() }.full()
+    } else {
+        name.full()
+    }
+}
+
+fn birth(born: NaiveDate, errors: &Errors, chance: &mut Chance) -> String {
+    if chance.hit(errors.year_only) {
+        return iso(born, Precision::Year);
+    }
+    let swapped = NaiveDate::from_ymd_opt(born.year(), born.day(), born.month());
+    let day = swapped.filter(|_| chance.hit(errors.swapped)).unwrap_or(born);
+    if chance.hit(0.3) { day_first(day, Precision::Day) } else { iso(day, Precision::Day) }
+}
+
+/// One character wrong, missing, twice, or swapped with its neighbour.
+fn one_character(text: &str, chance: &mut Chance) -> String {
+    let mut letters: Vec<char> = text.chars().collect();
+    let places: Vec<usize> = (1..letters.len().saturating_sub(1))
+        .filter(|place| letters.get(*place).is_some_and(|c| c.is_alphanumeric()))
+        .collect();
+    let place = chance.pick(&places);
+    let Some(letter) = letters.get(place).copied() else { return text.to_owned() };
+    let number = letter.is_ascii_digit();
+    match chance.below(if number { 2 } else { 4 }) {
+        0 => {
+            let other = if number { chance.digits(1).chars().next() } else { Some(chance.pick(&['a', 'e', 'n', 't', 'h'])) };
+            if let (Some(old), Some(other)) = (letters.get_mut(place), other) {
+                *old = other;
+            }
+        }
+        1 => letters.swap(place, place - 1),
+        2 => letters.insert(place, letter),
+        _ => {
+            letters.remove(place);
+        }
+    }
+    letters.into_iter().collect()
+}
