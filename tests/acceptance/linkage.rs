@@ -3,7 +3,8 @@
 use acceptance::linkage::{Errors, HEADINGS, Sample, sample};
 use chrono::NaiveDate;
 use record_linkage::{
-    Blocks, Clusters, Decided, Model, Scorer, Table, TableBuilder, agreement, candidates, cluster, judge, learn,
+    Blocks, Clusters, Decided, Model, Scorer, Table, TableBuilder, agreement, candidates, cluster, judge,
+    learn,
 };
 use registry_rules::CodeLists;
 use std::time::Instant;

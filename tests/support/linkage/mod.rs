@@ -108,7 +108,9 @@ pub fn sample(people: usize, seed: u64, today: NaiveDate, errors: &Errors) -> Sa
     }
     let mut rows: Vec<(usize, [String; 9])> = Vec::new();
     for (person, subject) in subjects.iter().enumerate() {
-        rows.extend(written::records(subject, errors, &mut chance).into_iter().map(|values| (person, values)));
+        rows.extend(
+            written::records(subject, errors, &mut chance).into_iter().map(|values| (person, values)),
+        );
     }
     let mut order: Vec<usize> = (0..rows.len()).collect();
     for place in (1..order.len()).rev() {

@@ -23,7 +23,7 @@ pub(super) fn records(subject: &Subject, errors: &Errors, chance: &mut Chance) -
     offices.into_iter().map(|(office, _)| record(subject, office, errors, chance)).collect()
 }
 
-/// full_name, sex, birth_date, birth_province, residence_province, mother_name, birth_act, pin, cmnd
+/// The columns behind the record id, in the order of the model file.
 fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chance) -> [String; 9] {
     let plain = chance.hit(errors.unaccented);
     let mut full = full_name(&subject.name, errors, chance);
@@ -56,17 +56,15 @@ fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chanc
         Office::CivilStatus => (old(birthplace), none(), mother, act, none()),
         Office::Residence => (new(birthplace), new(home), mother, none(), cmnd),
         Office::Identity => (old(birthplace), old(home), mother, none(), cmnd),
-        Office::Hospital => (none(), new(home), if chance.hit(0.5) { mother } else { none() }, none(), none()),
+        Office::Hospital => {
+            (none(), new(home), if chance.hit(0.5) { mother } else { none() }, none(), none())
+        }
     };
     [full, sex.to_owned(), birth, birth_province, residence, mother, act, pin, cmnd]
 }
 
 fn full_name(name: &Name, errors: &Errors, chance: &mut Chance) -> String {
-    if chance.hit(errors.without_middle) {
-        Name { middle: None, ..name.clone() }.full()
-    } else {
-        name.full()
-    }
+    if chance.hit(errors.without_middle) { Name { middle: None, ..name.clone() }.full() } else { name.full() }
 }
 
 fn birth(born: NaiveDate, errors: &Errors, chance: &mut Chance) -> String {
@@ -89,7 +87,11 @@ fn one_character(text: &str, chance: &mut Chance) -> String {
     let number = letter.is_ascii_digit();
     match chance.below(if number { 2 } else { 4 }) {
         0 => {
-            let other = if number { chance.digits(1).chars().next() } else { Some(chance.pick(&['a', 'e', 'n', 't', 'h'])) };
+            let other = if number {
+                chance.digits(1).chars().next()
+            } else {
+                Some(chance.pick(&['a', 'e', 'n', 't', 'h']))
+            };
             if let (Some(old), Some(other)) = (letters.get_mut(place), other) {
                 *old = other;
             }

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(crate) enum Match {
     /// Find the records of one person; with the truth at hand, say how well.
     #[command(after_help = "Examples:
-  dansync match evaluate --records people.csv --model schemas/linkage/registry-vi.toml --out found
+  dansync match evaluate --records people.csv --model people.toml --out found
   dansync match evaluate --records people.csv --truth truth.csv --model people.toml --out found --explain 17,23 -o json")]
     Evaluate(evaluate::Evaluate),
     /// Learn a model's weights from records.

@@ -30,7 +30,7 @@ pub(crate) struct Rehearse {
     /// The day for which both are merged, such as the one on which the new rules begin; without it the business date.
     #[arg(long, value_name = "YYYY-MM-DD")]
     on: Option<NaiveDate>,
-    /// Agreements from a file, or a directory with `*.toml`; without it those in use, if the configuration has [disclosure].
+    /// Agreements from a file, or a directory with `*.toml`; without it those in use, if the configuration has `[disclosure]`.
     #[arg(long, value_name = "PATH")]
     agreements: Option<PathBuf>,
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct Rehearse {
     output: Output,
 }
 
-/// The reconciler's own file, with [disclosure] where agreements are to be looked at.
+/// The reconciler's own file, with `[disclosure]` where agreements are to be looked at.
 #[derive(Debug, Deserialize)]
 struct Settings {
     registry: DatabaseConfig,

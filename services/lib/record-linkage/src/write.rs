@@ -17,7 +17,8 @@ pub fn write_model(text: &str, model: &Model) -> String {
 }
 
 fn section(weights: &Weights) -> String {
-    let mut text = format!("[weights]\nversion = {}\nprior = {:e}\n", quoted(&weights.version), weights.prior);
+    let mut text =
+        format!("[weights]\nversion = {}\nprior = {:e}\n", quoted(&weights.version), weights.prior);
     for (column, levels) in &weights.odds {
         let lines = levels.iter().fold(String::new(), |mut lines, (level, odds)| {
             writeln!(lines, "{} = {{ m = {:e}, u = {:e} }}", key(level), odds.m, odds.u).ok();
@@ -31,8 +32,11 @@ fn section(weights: &Weights) -> String {
             lines
         });
         let (column, rest) = (key(column), frequency.rest);
-        write!(text, "\n[weights.frequency.{column}]\nrest = {rest:e}\n\n[weights.frequency.{column}.values]\n{lines}")
-            .ok();
+        write!(
+            text,
+            "\n[weights.frequency.{column}]\nrest = {rest:e}\n\n[weights.frequency.{column}.values]\n{lines}"
+        )
+        .ok();
     }
     text
 }

@@ -279,7 +279,11 @@ impl Answer for Report {
             writeln!(out, "precision {precision:.5}, recall {recall:.5}, F1 {f1:.5}")?;
         }
         if self.over_bound_blocks > 0 {
-            writeln!(out, "{} blocks over their bound, not compared (over_bound.csv):", self.over_bound_blocks)?;
+            writeln!(
+                out,
+                "{} blocks over their bound, not compared (over_bound.csv):",
+                self.over_bound_blocks
+            )?;
         }
         for Over { rule, records, bound } in &self.over_bound {
             writeln!(out, "  {rule}: {records} records, bound {bound}")?;

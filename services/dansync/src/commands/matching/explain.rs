@@ -81,8 +81,11 @@ pub(super) fn explained(
     let (table, model) = (scorer.table(), scorer.model());
     let find = |id: &str| {
         table.find(id).ok_or_else(|| {
-            anyhow!("{}: no record has the id that was asked for; look at column `record_id`", records.display())
-                .context(ExitClass::BadData)
+            anyhow!(
+                "{}: no record has the id that was asked for; look at column `record_id`",
+                records.display()
+            )
+            .context(ExitClass::BadData)
         })
     };
     let (left, right) = (find(ids[0])?, find(ids[1])?);
@@ -125,7 +128,10 @@ pub(super) fn explained(
 
 impl Answer for Explained {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let mut rows = vec![["(two records at random)", "", "", "", &format!("{:+.2}", self.prior), "", ""].map(str::to_owned)];
+        let mut rows = vec![
+            ["(two records at random)", "", "", "", &format!("{:+.2}", self.prior), "", ""]
+                .map(str::to_owned),
+        ];
         rows.extend(self.steps.iter().map(|step| {
             [
                 step.column.clone(),

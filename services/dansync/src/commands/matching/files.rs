@@ -93,7 +93,9 @@ fn places(rows: &Rows, model: &Model) -> anyhow::Result<Vec<usize>> {
     let (missing, has) = (missing.join("`, `"), rows.headings().join("`, `"));
     Err(rows.fault(
         None,
-        &format!("the model names columns that the table has not: `{missing}`; it has `{has}`; rename either"),
+        &format!(
+            "the model names columns that the table has not: `{missing}`; it has `{has}`; rename either"
+        ),
     ))
 }
 
@@ -123,7 +125,10 @@ pub(super) fn truth(path: &Path, table: &Table) -> anyhow::Result<Vec<Option<u32
         let next = u32::try_from(clusters.len()).unwrap_or(u32::MAX);
         let cluster = *clusters.entry(rows.required(1)?.to_owned()).or_insert(next);
         let record = table.find(id).ok_or_else(|| {
-            rows.fault(Some(RECORD_ID), "no record has this id; take the line out, or give the table it belongs to")
+            rows.fault(
+                Some(RECORD_ID),
+                "no record has this id; take the line out, or give the table it belongs to",
+            )
         })?;
         if let Some(place) = usize::try_from(record).ok().and_then(|record| truth.get_mut(record)) {
             *place = Some(cluster);

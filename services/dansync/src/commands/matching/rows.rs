@@ -29,7 +29,10 @@ impl Rows {
         let mut rows =
             Self { path: path.to_owned(), headings: Vec::new(), reader, row: StringRecord::new(), line: 0 };
         if !rows.next()? {
-            return Err(rows.fault(None, &format!("is empty; want a line of headings that begins with {}", first.join(","))));
+            return Err(rows.fault(
+                None,
+                &format!("is empty; want a line of headings that begins with {}", first.join(",")),
+            ));
         }
         let plain = |heading: &str| heading.trim_start_matches(BYTE_ORDER_MARK).trim().to_owned();
         rows.headings = rows.row.iter().map(plain).collect();

@@ -82,7 +82,10 @@ fn a_table_of_somebody_elses_is_matched_and_explained() {
     let folder = Folder::new();
     learned(&folder);
     let model = folder.read("people.toml");
-    assert!(model.contains("# An example for English names") && model.contains("[weights.odds.postcode]"), "{model}");
+    assert!(
+        model.contains("# An example for English names") && model.contains("[weights.odds.postcode]"),
+        "{model}"
+    );
     folder.file("people.csv", PEOPLE);
     folder.file("truth.csv", "record_id,cluster_id\n1,a\n2,a\n3,b\n4,b\n5,c\n");
     folder
@@ -103,7 +106,9 @@ fn a_table_of_somebody_elses_is_matched_and_explained() {
         .run("evaluate --records people.csv --model people.toml --decided decided.csv --out kept.d")
         .unwrap();
     assert!(folder.read("kept.d/clusters.csv").contains("\n2,2\n"));
-    folder.run("learn --records many.csv --truth many-truth.csv --model people.toml --out counted.toml").unwrap();
+    folder
+        .run("learn --records many.csv --truth many-truth.csv --model people.toml --out counted.toml")
+        .unwrap();
     assert!(folder.read("counted.toml").contains("# An example for English names"));
 }
 

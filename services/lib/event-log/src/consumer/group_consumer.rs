@@ -118,13 +118,11 @@ impl GroupConsumer {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let waiting = self.batches.try_recv().ok();
-        let result = match waiting {
-            Some(result) => result,
-            None => {
-                self.demand.ask();
-                self.batches.recv().await.unwrap_or_else(|| Err(ended_early()))
-            }
+        let result = if let Ok(waiting) = self.batches.try_recv() {
+            waiting
+        } else {
+            self.demand.ask();
+            self.batches.recv().await.unwrap_or_else(|| Err(ended_early()))
         };
         if let Err(failure) = &result {
             self.failure = Some(failure.clone());
