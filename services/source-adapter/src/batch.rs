@@ -398,11 +398,12 @@ mod tests {
         change(&mut batcher, 0, now);
         assert!(batcher.next_batch(now, true).is_some(), "nothing was sent for a while");
         batcher.committed();
+        let paced_at = now + LIMITS.pace;
         let now = now + Duration::from_millis(5);
         change(&mut batcher, 1, now);
         assert!(batcher.next_batch(now, true).is_none());
-        assert_eq!(batcher.deadline(), Some(now + LIMITS.pace - Duration::from_millis(5)));
-        let now = now + LIMITS.pace;
+        assert_eq!(batcher.deadline(), Some(paced_at));
+        let now = paced_at;
         assert_eq!(batcher.next_batch(now, false).map(|batch| batch.items.len()), Some(1));
         batcher.committed();
         for n in 2..6 {

@@ -1,5 +1,6 @@
 //! The commands over tables as people bring them.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
@@ -42,6 +43,7 @@ impl Folder {
     }
 
     /// Runs a command; a word with a dot that stands for a file here is put into this folder.
+    #[expect(clippy::unwrap_in_result, reason = "a line that does not parse is the test's own fault")]
     fn run(&self, line: &str) -> Result<(), String> {
         let word = |word: &str| match self.path(word) {
             path if word.contains('.') => path.display().to_string(),
@@ -68,8 +70,8 @@ fn learned(folder: &Folder) {
         for copy in 0..2 {
             let f = if copy == 1 && person % 9 == 0 { f.replacen('i', "e", 1) } else { f.to_owned() };
             let code = if copy == 1 && person % 5 == 0 { "LS2" } else { code };
-            text += &format!("{person}-{copy},{g},{f},{born},{code} {}AB\n", person % 9);
-            truth += &format!("{person}-{copy},{person}\n");
+            writeln!(text, "{person}-{copy},{g},{f},{born},{code} {}AB", person % 9).unwrap();
+            writeln!(truth, "{person}-{copy},{person}").unwrap();
         }
     }
     folder.file("many.csv", text);
@@ -119,7 +121,7 @@ fn the_order_of_rows_does_not_matter() {
     learned(&folder);
     let text = folder.read("many.csv");
     let mut lines: Vec<&str> = text.lines().collect();
-    lines.get_mut(1..).unwrap().reverse();
+    lines[1..].reverse();
     folder.file("turned.csv", lines.join("\n"));
     for table in ["many", "turned"] {
         folder.run(&format!("evaluate --records {table}.csv --model people.toml --out {table}.d")).unwrap();
