@@ -117,8 +117,10 @@ impl Rules {
                     let config =
                         diff.config.context("name the registry with --config: one of the two is no file")?;
                     let settings: settings::Registry = settings::sections(&config)?;
-                    let pool = registry_pool(&settings.registry)?;
-                    executor::run(async { Ok((before.read(&pool).await?, after.read(&pool).await?)) })?
+                    executor::run(async {
+                        let pool = registry_pool(&settings.registry)?;
+                        Ok((before.read(&pool).await?, after.read(&pool).await?))
+                    })?
                 };
                 diff.output.show(&rules_diff::Sheet::of((diff.before, &sets.0), (diff.after, &sets.1)))
             }
