@@ -1,6 +1,8 @@
 //! Reads CSV files strictly: every fault names file, line, column, reason and way out, and repeats no value.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
@@ -9,31 +11,45 @@ use service_runtime::ExitClass;
 
 /// Some spreadsheets put this before the first heading.
 const BYTE_ORDER_MARK: char = '\u{feff}';
+/// No line of headings is longer.
+const HEADINGS_BYTES: u64 = 1 << 20;
 
 /// A CSV file with its headings, to be read row by row.
 pub(super) struct Rows {
     path: PathBuf,
     headings: Vec<String>,
-    reader: csv::Reader<std::fs::File>,
+    reader: csv::Reader<File>,
     row: StringRecord,
     line: u64,
+    /// Lines that the reader's own count is behind, after the first: it says where a row begins before it has passed the
+    /// second half of the line end before.
+    behind: u64,
 }
 
 impl Rows {
     /// Opens a file; its first headings must be these, in this order.
     pub(super) fn open(path: &Path, first: &[&str]) -> anyhow::Result<Self> {
-        let file = std::fs::File::open(path)
+        let opened =
+            File::open(path).and_then(|mut file| Ok((u64::from(has_double_line_ends(&mut file)?), file)));
+        let (behind, file) = opened
             .with_context(|| format!("{}: cannot be opened", path.display()))
             .context(ExitClass::BadData)?;
         let reader = csv::ReaderBuilder::new().has_headers(false).from_reader(file);
-        let mut rows =
-            Self { path: path.to_owned(), headings: Vec::new(), reader, row: StringRecord::new(), line: 0 };
+        let mut rows = Self {
+            path: path.to_owned(),
+            headings: Vec::new(),
+            reader,
+            row: StringRecord::new(),
+            line: 0,
+            behind: 0,
+        };
         if !rows.next()? {
             return Err(rows.fault(
                 None,
                 &format!("is empty; want a line of headings that begins with {}", first.join(",")),
             ));
         }
+        rows.behind = behind;
         let plain = |heading: &str| heading.trim_start_matches(BYTE_ORDER_MARK).trim().to_owned();
         rows.headings = rows.row.iter().map(plain).collect();
         for (place, want) in first.iter().enumerate() {
@@ -59,7 +75,7 @@ impl Rows {
     pub(super) fn next(&mut self) -> anyhow::Result<bool> {
         match self.reader.read_record(&mut self.row) {
             Ok(true) => {
-                self.line = self.row.position().map_or(0, csv::Position::line);
+                self.line = self.row.position().map_or(0, csv::Position::line) + self.behind;
                 Ok(true)
             }
             Ok(false) => Ok(false),
@@ -99,7 +115,7 @@ impl Rows {
         reason = "the crate's list of kinds is open; the others have nothing to add"
     )]
     fn unreadable(&mut self, error: &csv::Error) -> anyhow::Error {
-        let line = error.position().map(csv::Position::line);
+        let line = error.position().map(|position| position.line() + self.behind);
         self.line = line.unwrap_or(self.line + 1);
         match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => self.fault(
@@ -116,6 +132,14 @@ impl Rows {
             _ => self.fault(None, "cannot be read"),
         }
     }
+}
+
+/// Whether the lines end with `\r\n`, as the first one tells; the file is at its beginning again.
+fn has_double_line_ends(file: &mut File) -> std::io::Result<bool> {
+    let mut first = Vec::new();
+    BufReader::new(&*file).take(HEADINGS_BYTES).read_until(b'\n', &mut first)?;
+    file.rewind()?;
+    Ok(first.ends_with(b"\r\n"))
 }
 
 /// Keys of rows seen so far, each with its line.
