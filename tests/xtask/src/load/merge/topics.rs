@@ -3,7 +3,9 @@
 use super::super::world::World;
 use acceptance::pipeline::{self, SOURCES};
 use anyhow::{Context, ensure};
-use event_log::{KafkaConfig, SourceMessage, decode_source_message, read_whole, split_wire_header};
+use event_log::{
+    KafkaConfig, ReadTopicError, SourceMessage, decode_source_message, read_whole, split_wire_header,
+};
 use service_runtime::config;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -55,7 +57,7 @@ async fn until(
         turns.tick().await;
         let (topic, ends) = (kafka.topics().source(source), ends.clone());
         let start = (0_u64, BTreeSet::new());
-        let (records, ended) = read_whole(kafka, &topic, start, move |(records, ended), record| {
+        let read = read_whole(kafka, &topic, start, move |(records, ended), record| {
             let body = record.payload.and_then(|payload| split_wire_header(payload).ok());
             match body.and_then(|(_, body)| decode_source_message(body).ok()) {
                 Some(SourceMessage::Record(_)) => *records += 1,
@@ -63,10 +65,14 @@ async fn until(
                 Some(_) | None => {}
             }
         })
-        .await?;
-        if ended.len() == partitions {
-            return Ok(records);
-        }
-        ensure!(Instant::now() < deadline, "{source} is not in its topic after {WITHIN:?}");
+        .await;
+        let why = match read {
+            Ok((records, ended)) if ended.len() == partitions => return Ok(records),
+            Ok(_) => "its marks are still to come".to_owned(),
+            // The adapter has not made the topic yet.
+            Err(error @ ReadTopicError::Unavailable { .. }) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        ensure!(Instant::now() < deadline, "{source} is not in its topic after {WITHIN:?}: {why}");
     }
 }
