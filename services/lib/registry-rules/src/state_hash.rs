@@ -80,3 +80,40 @@ pub fn person_hash<'a>(
     }
     hash.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::person_hash;
+    use crate::{FieldState, FieldValue, Lifecycle, PersonId, PersonImage, StandingField};
+    use std::collections::BTreeMap;
+
+    /// A person in whose household one other lives.
+    fn living_with(name: &str) -> PersonImage {
+        let other = FieldValue::parts([("relation", "household".to_owned()), ("name", name.to_owned())]);
+        let household = StandingField {
+            value: FieldValue::List(vec![other]),
+            state: FieldState::SoleSource,
+            record_key: None,
+            rule: "npd.household/one_hop".to_owned(),
+        };
+        PersonImage {
+            person_id: PersonId::from_u128(1),
+            version: 1,
+            lifecycle: Lifecycle::Active,
+            merged_into: None,
+            absorbed: Vec::new(),
+            countable: true,
+            pins: Vec::new(),
+            fields: BTreeMap::from([("npd.household".parse().unwrap(), household)]),
+            business_date: "2026-03-01".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_no_single_record_says_is_told_apart_by_its_value() {
+        let hash = |image: &PersonImage| person_hash([], image, &[]);
+        assert_ne!(hash(&living_with("Lê Na")), hash(&living_with("Lê Mơ")));
+        let later = PersonImage { version: 2, ..living_with("Lê Na") };
+        assert_eq!(hash(&living_with("Lê Na")), hash(&later));
+    }
+}
