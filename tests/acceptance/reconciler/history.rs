@@ -390,6 +390,7 @@ async fn an_explanation_names_rule_article_the_others_and_who_decided() {
     let explained = ask(&world, MO, None, None).await.unwrap().explain(Some(&field));
     let told = &explained[0];
     assert_eq!(told.stands.as_ref().unwrap().rule, "decision/D1");
+    assert!(told.ground.as_ref().is_some_and(|law| law.contains("154/2024")), "{:?}", told.ground);
     assert_eq!(verdicts(told), [(COPY.to_owned(), Verdict::Stands), (register, Verdict::Contradicts)]);
     let decisions: Vec<_> =
         told.decisions.iter().map(|d| (d.decision_id.as_str(), d.in_force, d.followed)).collect();

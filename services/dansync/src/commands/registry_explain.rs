@@ -97,6 +97,9 @@ fn write_field(out: &mut dyn Write, told: &Explanation) -> io::Result<()> {
             )?;
         }
     }
+    if let Some(ground) = &told.ground {
+        writeln!(out, "  on the ground of {ground}")?;
+    }
     if told.open_case {
         writeln!(out, "  a case about it is open")?;
     }

@@ -81,6 +81,8 @@ pub struct Explanation {
     pub article: String,
     /// What stands; none where no statement counts.
     pub stands: Option<StandingField>,
+    /// The law that the rule by which it stands rests on; none where the item's own article is all there is to say.
+    pub ground: Option<String>,
     /// Whether a question about it is open.
     pub open_case: bool,
     /// All statements, the first in authority first.
@@ -98,9 +100,11 @@ pub fn explain(person: &KnownPerson, field: &FieldDefinition, terms: &Terms<'_>)
         Cardinality::Relation => relations(person, field),
     };
     let rule = stands.as_ref().map(|s| s.rule.clone());
+    let ground = rule.as_deref().and_then(|rule| terms.catalogue.ground_of(rule));
     Explanation {
         field: field.name.clone(),
         article: field.article.clone(),
+        ground: ground.map(|ground| ground.article.clone()),
         open_case: person.cases.iter().any(|case| case.field.as_ref() == Some(&field.name)),
         decisions: decided(&person.decisions, &field.name, rule.as_deref()),
         stands,

@@ -96,10 +96,10 @@ impl Inquiry {
     /// The person as `registry show` shows it.
     pub fn view(&self) -> PersonView {
         let image = &self.person.outcome.image;
-        let fields = image.fields.iter().map(|(name, field)| {
-            let article = self.catalogue.get(name).map_or_else(String::new, |f| f.article.clone());
-            (name.clone(), FieldView::of(field.clone(), article))
-        });
+        let fields = image
+            .fields
+            .iter()
+            .map(|(name, field)| (name.clone(), FieldView::of(name, field.clone(), &self.catalogue)));
         PersonView {
             person_id: image.person_id,
             version: self.versions,

@@ -25,12 +25,16 @@ pub struct FieldView {
     pub rule: String,
     /// The item of Law on Identity 26/2023/QH15.
     pub article: String,
+    /// The law that the rule rests on; none where the item's own article is all there is to say.
+    pub ground: Option<String>,
 }
 
 impl FieldView {
-    pub(crate) fn of(field: StandingField, article: String) -> Self {
+    pub(crate) fn of(name: &FieldName, field: StandingField, catalogue: &FieldCatalogue) -> Self {
         let StandingField { value, state, record_key, rule } = field;
-        Self { value, state, record_key, rule, article }
+        let article = catalogue.get(name).map_or_else(String::new, |f| f.article.clone());
+        let ground = catalogue.ground_of(&rule).map(|ground| ground.article.clone());
+        Self { value, state, record_key, rule, article, ground }
     }
 }
 
@@ -155,8 +159,8 @@ fn view(
     cases: Vec<CaseView>,
 ) -> PersonView {
     let field = |name: FieldName, field: StandingField| {
-        let article = catalogue.get(&name).map_or_else(String::new, |f| f.article.clone());
-        (name, FieldView::of(field, article))
+        let view = FieldView::of(&name, field, catalogue);
+        (name, view)
     };
     PersonView {
         person_id: image.person_id,
