@@ -12,6 +12,7 @@ use registry_rules::{
 };
 use registry_store::{Inquiry, Moment, fingerprint_key, state_hash_at};
 use std::collections::BTreeMap;
+use tokio::task::JoinSet;
 
 const PEOPLE: usize = 5;
 const STEPS: usize = 45;
@@ -178,6 +179,40 @@ async fn any_history_in_any_order_is_what_the_simplest_registry_makes_of_it() {
             let kept = state_hash_at(&world.pool, None, &fingerprint_key(KEY)).await.unwrap();
             assert_eq!(kept.to_string(), expected, "the kept versions, seed {seed}, order {order}");
         }
+    }
+}
+
+/// Three at once: two reconcilers share the sources' partitions, a third reads what stewards decide about the same records.
+#[tokio::test]
+async fn what_stewards_decide_meets_records_that_come_at_the_same_time() {
+    for seed in 21..=26 {
+        let said: Vec<Said> = history(seed, PEOPLE, 2 * STEPS).into_iter().filter(Said::is_record).collect();
+        let log = Log::of(said);
+        let expected = log.reference(usize::MAX).state_hash().to_string();
+        let (mut world, first) = World::new().await;
+        world.go_live(&first).await;
+        let all = batch(&mut world, &log.0);
+        let steward = world.topics.source("steward");
+        let mut writers = JoinSet::new();
+        for n in 0..3 {
+            let reconciler = world.reconciler().await;
+            let reads = |m: &&IncomingMessage| if m.topic == steward { n == 2 } else { m.partition == n };
+            let mine: Vec<_> = all.messages.iter().filter(reads).cloned().collect();
+            let batches: Vec<Incoming> = mine
+                .chunks(5)
+                .map(|messages| {
+                    world.claimed(Incoming { messages: messages.to_vec(), ..Incoming::default() })
+                })
+                .collect();
+            writers.spawn(async move {
+                for batch in batches {
+                    apply(&reconciler, &batch).await;
+                }
+            });
+        }
+        writers.join_all().await;
+        settle(&first).await;
+        assert_eq!(world.state().await, expected, "seed {seed}");
     }
 }
 
