@@ -7,6 +7,7 @@ use crate::{LaneKey, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::PersonId;
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -371,6 +372,23 @@ pub async fn pending(connection: &mut PgConnection, agreement: &str) -> Result<P
     .fetch_one(connection)
     .await?;
     Ok(Pending { records, oldest_seconds: oldest_seconds.unwrap_or(0.0) })
+}
+
+/// Those of the references with a delivery without outcome.
+pub async fn references_open(
+    connection: &mut PgConnection,
+    mode: &str,
+    references: &[&str],
+) -> Result<BTreeSet<String>, StoreError> {
+    let open: Vec<String> = sqlx::query_scalar(
+        "select r from unnest($2::text[]) as r
+         where exists (select from delivery d where d.ref = r and d.mode = $1 and d.outcome is null)",
+    )
+    .bind(mode)
+    .bind(references)
+    .fetch_all(connection)
+    .await?;
+    Ok(open.into_iter().collect())
 }
 
 fn columns(keys: &[DeliveryKey]) -> (Vec<&str>, Vec<i64>) {

@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// A new entry.
@@ -39,4 +40,21 @@ pub async fn insert_entries(connection: &mut PgConnection, entries: &[NewEntry])
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Those of the references that an agreement was ever given.
+pub async fn references_known(
+    connection: &mut PgConnection,
+    agreement: &str,
+    references: &[&str],
+) -> Result<BTreeSet<String>, StoreError> {
+    let known: Vec<String> = sqlx::query_scalar(
+        "select r from unnest($2::text[]) as r
+         where exists (select from ledger_entry e where e.ref = r and e.agreement = $1)",
+    )
+    .bind(agreement)
+    .bind(references)
+    .fetch_all(connection)
+    .await?;
+    Ok(known.into_iter().collect())
 }
