@@ -123,7 +123,10 @@ async fn followed() -> anyhow::Result<()> {
     }
     assert_eq!(steps, 3, "registrar, identity office, commune police");
     let has = |role: &str, outcome: &str| answers.contains(&(role.to_owned(), outcome.to_owned()));
-    assert!(has("child", "accepted") && has("mother", "accepted") && has("child", "pin_issued"), "{answers:?}");
+    assert!(
+        has("child", "accepted") && has("mother", "accepted") && has("child", "pin_issued"),
+        "{answers:?}"
+    );
     number_is_in_the_inbox(&life_sources).await?;
     assert!(entered > 0, "a newborn child is somebody for at least one sector");
 

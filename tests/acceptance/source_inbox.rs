@@ -63,7 +63,8 @@ impl Office {
         stack.agencies.create_database(&database).await.unwrap();
         let role = stack.agencies.create_role(&Stack::unique("inbox")).await.unwrap();
         let pool = PgPool::connect_with(stack.agencies.administrator_options(&database)).await.unwrap();
-        let tables = std::fs::read_to_string(project().join("tests/fixtures/sources/civil_status.sql")).unwrap();
+        let tables =
+            std::fs::read_to_string(project().join("tests/fixtures/sources/civil_status.sql")).unwrap();
         sqlx::raw_sql(AssertSqlSafe(tables)).execute(&pool).await.unwrap();
         let grants = format!(
             "grant connect on database {database} to {0}; grant usage on schema hotich to {0};
@@ -155,7 +156,9 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
             looks.tick().await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}: not after {PATIENCE:?}"));
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not after {PATIENCE:?}"));
 }
 
 async fn stop(runtime: &Runtime, running: JoinHandle<anyhow::Result<()>>) {
@@ -209,7 +212,10 @@ async fn each_kind_of_answer_reads_as_the_office_keeps_it() {
         ]
     );
     let page = runtime.metrics.render();
-    assert!(page.contains("dansync_inbox_answers_total{outcome=\"rejected\",source=\"civil_status\"} 1\n"), "{page}");
+    assert!(
+        page.contains("dansync_inbox_answers_total{outcome=\"rejected\",source=\"civil_status\"} 1\n"),
+        "{page}"
+    );
     stop(&runtime, running).await;
     // Nothing of it is captured as the office's own.
     let captured = "select count(*) from pg_publication_tables where tablename like 'hop_thu%'";
@@ -226,7 +232,8 @@ async fn killed_at_any_moment_it_writes_each_answer_once() {
     for part in answers.chunks(ANSWERS / 4) {
         office.answer(part).await;
         let before = office.count("select count(*) from public.written").await;
-        until("some of them", async || office.count("select count(*) from public.written").await > before).await;
+        until("some of them", async || office.count("select count(*) from public.written").await > before)
+            .await;
         // Under way: some are written, others are not.
         drop(writer);
         killed += 1;
@@ -249,7 +256,9 @@ async fn a_database_that_is_away_is_waited_for_and_a_refused_answer_holds_up_nob
     until("the first", async || office.count("select count(*) from hotich.hop_thu_den").await == 1).await;
     let name = &office.role.name;
     office.run(&format!("alter role {name} nologin")).await;
-    office.run(&format!("select pg_terminate_backend(pid) from pg_stat_activity where usename = '{name}'")).await;
+    office
+        .run(&format!("select pg_terminate_backend(pid) from pg_stat_activity where usename = '{name}'"))
+        .await;
     let refused = Answer { detail: Some("too much".to_owned()), ..Answer::new(key(2), AnswerKind::Held) };
     office.answer(&[refused, Answer::new(key(3), AnswerKind::Accepted)]).await;
     until("the writer to say so", async || !runtime.readiness.is_ready()).await;
@@ -282,7 +291,9 @@ async fn an_inbox_that_cannot_be_written_or_would_be_captured_is_refused() {
     assert!(refusal().await.contains("alter publication dansync drop table hotich.hop_thu_den"));
     office.run("alter publication dansync drop table hotich.hop_thu_den").await;
     office.run(&format!("revoke update on hotich.hop_thu_vi_tri from {}", office.role.name)).await;
-    assert!(refusal().await.contains("select, insert, update on hotich.hop_thu_den and hotich.hop_thu_vi_tri"));
+    assert!(
+        refusal().await.contains("select, insert, update on hotich.hop_thu_den and hotich.hop_thu_vi_tri")
+    );
     office.run(&format!("grant update on hotich.hop_thu_vi_tri to {}", office.role.name)).await;
     office.run("alter table hotich.hop_thu_den rename column ly_do to ly_do_khac").await;
     assert!(refusal().await.contains("ly_do"));

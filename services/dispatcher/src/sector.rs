@@ -137,7 +137,11 @@ pub(crate) struct DriftQueries {
 
 impl SectorMapping {
     /// For a version and the fields that earlier ones had (`ever`).
-    pub(crate) fn drift_queries(&self, agreement: &Agreement, ever: &[String]) -> Result<DriftQueries, MappingError> {
+    pub(crate) fn drift_queries(
+        &self,
+        agreement: &Agreement,
+        ever: &[String],
+    ) -> Result<DriftQueries, MappingError> {
         let name = |name: &str| quoted(name).unwrap_or_default();
         let (table, guard, key) = (name(&self.table), name(&self.guard), name(&self.ref_column));
         let bound = self.bind(agreement, ever)?;

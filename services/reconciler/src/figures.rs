@@ -3,7 +3,7 @@
 use crate::run::Shared;
 use registry_rules::CaseKind;
 use registry_store::{Figures, UNREADABLE, figures, try_lease};
-use service_runtime::metrics::{Gauges, Label, LabelSets, Metrics, catalogue};
+use service_runtime::metrics::{Counters, Gauges, Label, LabelSets, Metrics, catalogue};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ pub(crate) struct FigureMetrics {
     gaps: Gauges<1>,
     cases: Gauges<2>,
     case_age: Gauges<1>,
+    sensitive_views: Counters<1>,
 }
 
 /// Everything shown, by family: what is no longer there goes down to 0 and does not stay at its last value.
@@ -45,7 +46,15 @@ impl FigureMetrics {
             gaps: metrics.gauges(&catalogue::LEDGER_GAP, LabelSets::none()),
             cases: metrics.gauges(&catalogue::CONFLICTS_OPEN, LabelSets::none()),
             case_age: metrics.gauges(&catalogue::CONFLICT_OLDEST_AGE, LabelSets::none()),
+            sensitive_views: metrics.counters(&catalogue::SENSITIVE_VIEWS, LabelSets::none()),
         }
+    }
+
+    /// Views are noted by commands, which end before anybody reads their metrics. Only the instance that has the lease shows
+    /// them, so that none begins at 0 and jumps.
+    fn count_views(&self, noted: i64) {
+        let counter = self.sensitive_views.with([Label::fixed("family_secret")]);
+        counter.add(noted.unsigned_abs().saturating_sub(counter.value()));
     }
 
     fn show(&self, before: &Shown, now: &Shown) {
@@ -58,7 +67,11 @@ impl FigureMetrics {
 }
 
 /// Sets what is there; what was there and is not, another instance shows.
-fn set<const N: usize>(gauges: &Gauges<N>, before: &BTreeMap<[String; N], f64>, now: &BTreeMap<[String; N], f64>) {
+fn set<const N: usize>(
+    gauges: &Gauges<N>,
+    before: &BTreeMap<[String; N], f64>,
+    now: &BTreeMap<[String; N], f64>,
+) {
     for (labels, value) in now {
         gauges.with(labels.each_ref().map(|text| Label::id(text))).set(*value);
     }
@@ -141,7 +154,10 @@ pub(crate) async fn show_figures(shared: Shared) -> anyhow::Result<()> {
         let now = match found {
             None => break,
             Some(None) => Shown::default(),
-            Some(Some(figures)) => Shown::of(&figures, &sources).with_zeros_of(&shown),
+            Some(Some(figures)) => {
+                metrics.count_views(figures.secret_views);
+                Shown::of(&figures, &sources).with_zeros_of(&shown)
+            }
         };
         metrics.show(&shown, &now);
         shown = now;

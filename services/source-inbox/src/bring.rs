@@ -109,7 +109,8 @@ impl Bring {
                     Ok(answer) => {
                         answers.push(Brought {
                             answer,
-                            answered_at: DateTime::from_timestamp_millis(record.timestamp_ms).unwrap_or_default(),
+                            answered_at: DateTime::from_timestamp_millis(record.timestamp_ms)
+                                .unwrap_or_default(),
                             partition: record.topic_partition(),
                             offset: record.offset,
                         });
@@ -154,13 +155,18 @@ impl Bring {
             batch.drop_partition(&partition);
         }
         // Below the stored position everything is written already.
-        let new = answers.iter().filter(|one| next.get(&one.partition).is_some_and(|next| *next <= one.offset));
+        let new =
+            answers.iter().filter(|one| next.get(&one.partition).is_some_and(|next| *next <= one.offset));
         let newest = fold(new);
         if one_by_one {
             for one in &newest {
                 let Some(code) = self.write_one(&mut transaction, one).await? else { continue };
-                tracing::error!(code, partition = one.partition.partition, offset = one.offset,
-                    "the inbox does not take an answer; it is kept aside");
+                tracing::error!(
+                    code,
+                    partition = one.partition.partition,
+                    offset = one.offset,
+                    "the inbox does not take an answer; it is kept aside"
+                );
                 self.shared.metrics.errors.count(Stage::Sending, ErrorType::Refused);
                 let place = (one.partition.partition, one.offset);
                 let record = batch.records.iter().find(|r| (r.partition, r.offset) == place).cloned();
@@ -231,7 +237,10 @@ impl Bring {
         }
     }
 
-    async fn send_aside(&mut self, record: event_log::OutgoingRecord) -> Result<(), event_log::ProducerError> {
+    async fn send_aside(
+        &mut self,
+        record: event_log::OutgoingRecord,
+    ) -> Result<(), event_log::ProducerError> {
         let producer = match &mut self.quarantine {
             Some(producer) => producer,
             none => none.insert(IdempotentProducer::open(&self.shared.kafka).await?),

@@ -60,7 +60,9 @@ pub enum InboxError {
     #[error("the inbox file is not readable: {0}")]
     Form(String),
     /// A name that is no plain identifier.
-    #[error("inbox of {source_name}: '{name}' is not a name: lower-case letters, digits, '_', a schema before one '.'")]
+    #[error(
+        "inbox of {source_name}: '{name}' is not a name: lower-case letters, digits, '_', a schema before one '.'"
+    )]
     Name {
         /// The source.
         source_name: String,
@@ -138,7 +140,8 @@ impl Inbox {
             self.columns.field.as_str(),
         ];
         columns.extend(self.columns.others().into_iter().map(|(_, column)| column));
-        let mut names = [self.table.as_str(), self.positions.as_str()].into_iter().chain(columns.iter().copied());
+        let mut names =
+            [self.table.as_str(), self.positions.as_str()].into_iter().chain(columns.iter().copied());
         if let Some(name) = names.find(|name| quoted(name).is_none()) {
             return Some(InboxError::Name { source_name, name: name.to_owned() });
         }

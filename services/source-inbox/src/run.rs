@@ -60,9 +60,8 @@ fn open(config: Config, runtime: &Runtime) -> anyhow::Result<Shared> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("inbox: {} cannot be read", path.display()))
         .context(ExitClass::Configuration)?;
-    let inbox = Inbox::parse(&text)
-        .with_context(|| path.display().to_string())
-        .context(ExitClass::Configuration)?;
+    let inbox =
+        Inbox::parse(&text).with_context(|| path.display().to_string()).context(ExitClass::Configuration)?;
     let options: PgConnectOptions = config
         .source
         .url()
@@ -77,11 +76,8 @@ fn open(config: Config, runtime: &Runtime) -> anyhow::Result<Shared> {
         .connect_lazy_with(options.application_name("dansync-inbox").options([STATEMENT_TIMEOUT]));
     let statements = Arc::new(Statements::new(&inbox));
     let group: Arc<str> = format!("{}inbox.{}", config.kafka.topic_prefix, inbox.source).into();
-    let positions = InboxPositions {
-        pool: pool.clone(),
-        group: Arc::clone(&group),
-        statements: Arc::clone(&statements),
-    };
+    let positions =
+        InboxPositions { pool: pool.clone(), group: Arc::clone(&group), statements: Arc::clone(&statements) };
     Ok(Shared {
         pool,
         statements,

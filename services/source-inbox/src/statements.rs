@@ -3,8 +3,8 @@
 use crate::bring::Brought;
 use crate::inbox::{Inbox, Item, quoted};
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::postgres::PgConnection;
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
 
 /// Bound to one inbox; the names were checked when its file was read.
 #[derive(Clone, Debug)]
@@ -39,7 +39,8 @@ impl Statements {
             all.push(name(column));
             set.push(format!("{0} = excluded.{0}", name(column)));
         }
-        let action = if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
+        let action =
+            if set.is_empty() { "nothing".to_owned() } else { format!("update set {}", set.join(", ")) };
         Self {
             items: others.into_iter().map(|(item, _)| item).collect(),
             claim: format!(
@@ -89,9 +90,8 @@ impl Statements {
                 Item::Value => query.bind(text(|one| one.answer.value.as_deref())),
                 Item::Reason => query.bind(coded(|one| one.answer.reason.as_deref())),
                 Item::WayOut => query.bind(coded(|one| one.answer.way_out.as_deref())),
-                Item::Deadline => {
-                    query.bind(answers.iter().map(|one| one.answer.deadline).collect::<Vec<Option<NaiveDate>>>())
-                }
+                Item::Deadline => query
+                    .bind(answers.iter().map(|one| one.answer.deadline).collect::<Vec<Option<NaiveDate>>>()),
                 Item::AnsweredAt => {
                     query.bind(answers.iter().map(|one| one.answered_at).collect::<Vec<DateTime<Utc>>>())
                 }

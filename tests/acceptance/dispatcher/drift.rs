@@ -44,10 +44,12 @@ async fn what_a_sector_has_otherwise_than_held_is_shown_by_kind() {
     bench.quiet().await;
     // The new version went to everybody; whom the sector had lost it has again.
     wait_until("the differences left", async || all(0, 0, 1, 0)).await;
-    sqlx::query("update giao_duc.hoc_sinh set ho_va_ten = 'somebody' where ma_tham_chieu <> 'somebody of their own'")
-        .execute(&bench.sectors["education"])
-        .await
-        .unwrap();
+    sqlx::query(
+        "update giao_duc.hoc_sinh set ho_va_ten = 'somebody' where ma_tham_chieu <> 'somebody of their own'",
+    )
+    .execute(&bench.sectors["education"])
+    .await
+    .unwrap();
     wait_until("the values that may not be there", async || all(0, 0, 1, 5)).await;
     bench.stop().await;
 }

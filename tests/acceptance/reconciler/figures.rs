@@ -92,8 +92,18 @@ async fn what_waits_in_the_registry_is_shown() {
     .fetch_all(&world.pool)
     .await
     .unwrap();
-    assert!(!gaps.is_empty() && gaps.iter().all(|gap| *gap == 0), "each record read has an outcome: {gaps:?}");
+    assert!(
+        !gaps.is_empty() && gaps.iter().all(|gap| *gap == 0),
+        "each record read has an outcome: {gaps:?}"
+    );
 
+    let view = registry_store::SecretView {
+        viewer: "clerk",
+        person: uuid::Uuid::nil(),
+        purpose: "a court's question",
+        command: "registry show",
+    };
+    registry_store::note_secret_view(&world.pool, &view).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = config(&world, &prefix, folder.path()).await;
     let runtime = Runtime::new(Arc::new(SystemClock));
@@ -108,6 +118,7 @@ async fn what_waits_in_the_registry_is_shown() {
         quarantine("unreadable", "identity", 1),
         format!("dansync_ledger_gap_records{{topic=\"{topic}\"}} 0"),
         "dansync_quarantine_oldest_age_seconds{source=\"residence\"} 0".to_owned(),
+        "dansync_sensitive_views_total{kind=\"family_secret\"} 1".to_owned(),
     ];
     until("the figures", || {
         let page = runtime.metrics.render();
@@ -115,7 +126,10 @@ async fn what_waits_in_the_registry_is_shown() {
     })
     .await;
     let page = runtime.metrics.render();
-    assert!(!page.contains("reason=\"bad_pin\""), "a row that was read again since is in quarantine no longer");
+    assert!(
+        !page.contains("reason=\"bad_pin\""),
+        "a row that was read again since is in quarantine no longer"
+    );
     let open: i64 = sqlx::query_scalar("select count(*) from registry_case where open")
         .fetch_one(&world.pool)
         .await
@@ -149,5 +163,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
             looks.tick().await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("{what}: not after {PATIENCE:?}"));
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not after {PATIENCE:?}"));
 }

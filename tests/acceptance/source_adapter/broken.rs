@@ -74,7 +74,8 @@ impl Course {
 async fn freeze(early: bool) -> Course {
     let stack = exclusive().await.unwrap();
     // No position moves by itself in between.
-    let mut world = World::new(&stack, &stack.agencies, "[limits]\nheartbeat = \"1h\"\nbatch_records = 20").await;
+    let mut world =
+        World::new(&stack, &stack.agencies, "[limits]\nheartbeat = \"1h\"\nbatch_records = 20").await;
     let relay = Relay::to(stack.agencies.port()).await;
     let config = std::fs::read_to_string(&world.config_file).unwrap();
     let (own, through) = (format!(":{}/", stack.agencies.port()), format!(":{}/", relay.port));
@@ -94,7 +95,10 @@ async fn freeze(early: bool) -> Course {
     let sender = format!("from pg_stat_replication where application_name = '{slot}'");
     world.until_true("everything to be sent", &format!("select sent_lsn >= '{end}' {sender}")).await;
     if early {
-        relay.at_least.store(world.number(&format!("select ('{end}'::pg_lsn - '0/0')::bigint")).await.cast_unsigned(), Ordering::SeqCst);
+        relay.at_least.store(
+            world.number(&format!("select ('{end}'::pg_lsn - '0/0')::bigint")).await.cast_unsigned(),
+            Ordering::SeqCst,
+        );
     }
     // Two answers after that: whatever it has to say by then it has said.
     for answer in ["an answer", "another answer"] {

@@ -16,8 +16,7 @@ const KEYS: &str = "select distinct o.record_key from record_latest r
      join anchor a on a.anchor = r.anchor join anchor b on b.leads_to = a.leads_to
      join record_latest o on o.anchor = b.anchor where r.record_key = any($1)";
 
-const ANSWERS: &str =
-    "select payload, received_at from answer where key = any($1) and topic = $2 and received_at >= $3 order by id";
+const ANSWERS: &str = "select payload, received_at from answer where key = any($1) and topic = $2 and received_at >= $3 order by id";
 
 pub(super) async fn answered(
     places: &Places,
@@ -27,8 +26,7 @@ pub(super) async fn answered(
     teller: &mut Teller<'_>,
 ) -> anyhow::Result<()> {
     let records: Vec<&str> = captured.records.keys().map(|key| key.as_str()).collect();
-    let mut keys: Vec<String> =
-        sqlx::query_scalar(KEYS).bind(&records).fetch_all(&places.registry).await?;
+    let mut keys: Vec<String> = sqlx::query_scalar(KEYS).bind(&records).fetch_all(&places.registry).await?;
     keys.extend(captured.rows.keys().map(|row| format!("{row}/*")));
     for source in INBOXES {
         let topic = places.kafka.topics().answers(source);

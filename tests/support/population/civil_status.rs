@@ -315,7 +315,9 @@ impl<'a> Office<'a> {
             let Some(birth) = &child.birth else { continue };
             let grown = child.birthday(ADULT).min(self.today);
             let on = self.chance.day_between(birth.on, grown);
-            let Some((mother, father)) = self.adopting(child, on).filter(|_| child.alive(on)) else { continue };
+            let Some((mother, father)) = self.adopting(child, on).filter(|_| child.alive(on)) else {
+                continue;
+            };
             let registered = self.numbers.act("NCN", child.birthplace, on.year());
             self.offices.insert(registered.office.clone(), child.birthplace);
             let mut row = act(Row::new().number(table.rows + 1), &registered).number(1).text("HL").day(on);

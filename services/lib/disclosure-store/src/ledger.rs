@@ -24,24 +24,6 @@ pub struct NewEntry {
     pub salt: [u8; 16],
 }
 
-/// Adds entries. A second entry for the same (release, mode) is an error.
-pub async fn insert_entries(connection: &mut PgConnection, entries: &[NewEntry]) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into ledger_entry (ref, entry_id, agreement, mode, release_no, bytes, salt)
-         select * from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::bytea[], $7::bytea[])",
-    )
-    .bind(entries.iter().map(|e| e.reference.as_str()).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.entry_id).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.agreement.as_str()).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.mode).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.release_no).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.bytes.as_slice()).collect::<Vec<_>>())
-    .bind(entries.iter().map(|e| e.salt.as_slice()).collect::<Vec<_>>())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
 /// Those of the references that an agreement was ever given.
 pub async fn references_known(
     connection: &mut PgConnection,

@@ -11,6 +11,8 @@ const MOST_MARKERS: i64 = 100_000;
 const MOST_UNREADABLE: i64 = 10_000;
 /// Open cases that are looked at, the most harmful first: more than all stewards of the country close in a week.
 const MOST_CASES: i64 = 200_000;
+/// Views for a purpose that are counted: each is a human's, and as many are none any more.
+const MOST_VIEWS: i64 = 1_000_000;
 /// What a message that is none counts under; the reasons of rows are codes of their mapping.
 pub const UNREADABLE: &str = "unreadable";
 
@@ -49,6 +51,8 @@ pub struct Figures {
     pub gaps: Vec<(String, i64)>,
     /// What waits for a steward.
     pub cases: Vec<CaseFigure>,
+    /// Views of a whole past that were noted so far.
+    pub secret_views: i64,
 }
 
 /// Reads the numbers of one moment. `sources` are pairs of a source and its topic, `group` is the consumers' group.
@@ -80,8 +84,12 @@ pub async fn figures(
     .bind(MOST_CASES)
     .fetch_all(&mut *transaction)
     .await?;
+    let secret_views = sqlx::query_scalar("select count(*) from (select from secret_view limit $1) v")
+        .bind(MOST_VIEWS)
+        .fetch_one(&mut *transaction)
+        .await?;
     transaction.commit().await?;
-    Ok(Figures { quarantine, gaps, cases })
+    Ok(Figures { quarantine, gaps, cases, secret_views })
 }
 
 /// Rows whose marker nothing newer has followed.

@@ -73,7 +73,9 @@ async fn of_child(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(child) = child else { return Ok(None) };
-    let Some(secret) = family_secret(&records_of(connection, child).await?, catalogue) else { return Ok(None) };
+    let Some(secret) = family_secret(&records_of(connection, child).await?, catalogue) else {
+        return Ok(None);
+    };
     let known_since = known_since(connection, &secret).await?;
     let relations = catalogue.iter().filter(|f| f.family_secret && f.cardinality == Cardinality::Relation);
     let secret = FamilySecret {
@@ -96,7 +98,10 @@ async fn known_since(
     Ok(since)
 }
 
-async fn records_of(connection: &mut PgConnection, person: PersonId) -> Result<Vec<SourceRecord>, StoreError> {
+async fn records_of(
+    connection: &mut PgConnection,
+    person: PersonId,
+) -> Result<Vec<SourceRecord>, StoreError> {
     let mut person = person;
     for _ in 0..MOST_REDIRECTS {
         let image = history::newest_image(connection, person).await?;
