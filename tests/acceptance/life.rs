@@ -113,9 +113,9 @@ async fn followed() -> anyhow::Result<()> {
         let own = hops.iter().any(|hop| matches!(hop, Hop::Merged { tie: Tie::Own, .. }));
         assert!(own, "each office's part says something new: {hops:#?}");
         entered += delivered(&hops, "entered");
-        answers.extend(hops.iter().filter_map(|hop| match hop {
-            Hop::Answered { role, outcome, .. } => Some((role.clone(), outcome.clone())),
-            _ => None,
+        answers.extend(hops.iter().filter_map(|hop| {
+            let Hop::Answered { role, outcome, .. } = hop else { return None };
+            Some((role.clone(), outcome.clone()))
         }));
         steps += 1;
         marks = follower.mark().await?;

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 /// Nothing here takes longer on two busy cores.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -42,6 +42,9 @@ fn a_writer_of_its_own() {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     tokio.block_on(source_inbox::run(config, runtime)).unwrap();
 }
+
+/// A writer in this process.
+type Running = JoinSet<anyhow::Result<()>>;
 
 /// An office's database with its inbox, the role that writes it, and a log of answers.
 struct Office {
@@ -111,10 +114,12 @@ impl Office {
         self.producer.send(answers.iter().map(record).collect()).await.unwrap();
     }
 
-    fn start(&self) -> (Runtime, JoinHandle<anyhow::Result<()>>) {
+    fn start(&self) -> (Runtime, Running) {
         let config: Config = service_runtime::config::load(&self.config_file).unwrap();
         let runtime = Runtime::new(Arc::new(SystemClock));
-        (runtime.clone(), tokio::spawn(source_inbox::run(config, runtime)))
+        let mut running = JoinSet::new();
+        running.spawn(source_inbox::run(config, runtime.clone()));
+        (runtime, running)
     }
 
     /// A writer as a process that can be killed.
@@ -161,9 +166,14 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
         .unwrap_or_else(|_| panic!("{what}: not after {PATIENCE:?}"));
 }
 
-async fn stop(runtime: &Runtime, running: JoinHandle<anyhow::Result<()>>) {
+/// Its outcome.
+async fn end(mut running: Running) -> anyhow::Result<()> {
+    tokio::time::timeout(PATIENCE, running.join_next()).await.expect("the writer ends").unwrap().unwrap()
+}
+
+async fn stop(runtime: &Runtime, running: Running) {
     runtime.drain.request();
-    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    end(running).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -283,7 +293,7 @@ async fn an_inbox_that_cannot_be_written_or_would_be_captured_is_refused() {
     let office = Office::new().await;
     let refusal = async || {
         let (_, running) = office.start();
-        let error = tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap_err();
+        let error = end(running).await.unwrap_err();
         assert_eq!(ExitClass::code_of(&error), 78, "{error:#}");
         format!("{error:#}")
     };

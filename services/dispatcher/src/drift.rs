@@ -124,7 +124,9 @@ pub(crate) async fn drift(shared: Shared) -> anyhow::Result<()> {
         };
         if lease.is_none() {
             // Another instance shows them.
-            std::mem::take(&mut rounds).keys().for_each(|agreement| shared.drift.forget(agreement));
+            for agreement in std::mem::take(&mut rounds).keys() {
+                shared.drift.forget(agreement);
+            }
             continue;
         }
         let mut connection = shared.pool.acquire().await?;

@@ -10,8 +10,8 @@ use event_log::{
 };
 use registry_rules::{Answer, RecordKey, RowKey, Version};
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::crash_point;
 use service_runtime::metrics::{ErrorType, Stage};
+use service_runtime::{ExitClass, crash_point};
 use sqlx::Acquire as _;
 use sqlx::postgres::PgConnection;
 use std::collections::BTreeMap;
@@ -99,45 +99,45 @@ impl Bring {
         Ok(true)
     }
 
-    /// Decodes a batch; none if the drain came while the schema registry was away.
+    /// Decodes a batch; none if the drain came while the schema registry or the quarantine was away.
     async fn read(&mut self, batch: &Batch) -> anyhow::Result<Option<Vec<Brought>>> {
         let mut answers = Vec::with_capacity(batch.records.len());
-        let mut backoff = Backoff::new(Policy::DEPENDENCY);
         for record in &batch.records {
-            loop {
-                match self.reader.read(record).await {
-                    Ok(answer) => {
-                        answers.push(Brought {
-                            answer,
-                            answered_at: DateTime::from_timestamp_millis(record.timestamp_ms)
-                                .unwrap_or_default(),
-                            partition: record.topic_partition(),
-                            offset: record.offset,
-                        });
-                        break;
-                    }
-                    Err(error) if error.is_transient() => {
-                        tracing::warn!(%error, "a schema cannot be had; trying again");
-                        if !backoff.wait(&self.shared.drain).await {
-                            return Ok(None);
-                        }
-                    }
-                    // A writer newer than this program: what it says more must not be lost on the way.
-                    Err(error @ (ReadError::UnknownField { .. } | ReadError::Fingerprint { .. })) => {
-                        return Err(error).context(service_runtime::ExitClass::Configuration);
-                    }
-                    Err(error) => {
-                        tracing::error!(partition = record.partition, offset = record.offset, %error, "kept aside");
-                        self.shared.metrics.errors.count(Stage::Receiving, ErrorType::Decode);
-                        if !self.keep_aside(record, "unreadable").await {
-                            return Ok(None);
-                        }
-                        break;
-                    }
-                }
+            match self.decode(record).await? {
+                Decoded::Answer(answer) => answers.push(Brought {
+                    answer,
+                    answered_at: DateTime::from_timestamp_millis(record.timestamp_ms).unwrap_or_default(),
+                    partition: record.topic_partition(),
+                    offset: record.offset,
+                }),
+                Decoded::Aside => {}
+                Decoded::Drained => return Ok(None),
             }
         }
         Ok(Some(answers))
+    }
+
+    async fn decode(&mut self, record: &ConsumedRecord) -> anyhow::Result<Decoded> {
+        let mut backoff = Backoff::new(Policy::DEPENDENCY);
+        let error = loop {
+            match self.reader.read(record).await {
+                Ok(answer) => return Ok(Decoded::Answer(answer)),
+                Err(error) if error.is_transient() => {
+                    tracing::warn!(%error, "a schema cannot be had; trying again");
+                }
+                Err(error) => break error,
+            }
+            if !backoff.wait(&self.shared.drain).await {
+                return Ok(Decoded::Drained);
+            }
+        };
+        // A writer newer than this program: what it says more must not be lost on the way.
+        if matches!(error, ReadError::UnknownField { .. } | ReadError::Fingerprint { .. }) {
+            return Err(error).context(ExitClass::Configuration);
+        }
+        tracing::error!(partition = record.partition, offset = record.offset, %error, "kept aside");
+        self.shared.metrics.errors.count(Stage::Receiving, ErrorType::Decode);
+        Ok(if self.keep_aside(record, "unreadable").await { Decoded::Aside } else { Decoded::Drained })
     }
 
     async fn write(
@@ -183,7 +183,9 @@ impl Bring {
         crash_point!("inbox.before-commit");
         transaction.commit().await?;
         crash_point!("inbox.after-commit");
-        newest.iter().for_each(|one| self.shared.metrics.brought(one.answer.outcome));
+        for one in &newest {
+            self.shared.metrics.brought(one.answer.outcome);
+        }
         Ok(Written::All)
     }
 
@@ -255,6 +257,14 @@ impl Bring {
             self.shared.metrics.lag.show(partition, s.behind, s.oldest_ms, now_ms);
         }
     }
+}
+
+/// What a message was.
+enum Decoded {
+    Answer(Answer),
+    /// None of ours: it is in quarantine.
+    Aside,
+    Drained,
 }
 
 /// How writing a batch ended.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// Nothing here takes longer on two busy cores.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -53,7 +54,7 @@ async fn trouble(world: &mut World, reconciler: &reconciler::Reconciler) {
 }
 
 async fn config(world: &World, prefix: &str, folder: &std::path::Path) -> Config {
-    let stack = &world._stack;
+    let stack = &world.stack;
     let database = world.pool.connect_options().get_database().unwrap().to_owned();
     let role = stack.registry.create_role(&Stack::unique("reconciler")).await.unwrap();
     registry_store::grant_to_reconciler(&world.pool, &role.name).await.unwrap();
@@ -78,14 +79,7 @@ async fn config(world: &World, prefix: &str, folder: &std::path::Path) -> Config
     service_runtime::config::load_with_environment(&file, BTreeMap::new()).unwrap().config
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_waits_in_the_registry_is_shown() {
-    let (mut world, _) = World::new().await;
-    let prefix = format!("{}.", Stack::unique("figures"));
-    world.topics = Topics::new(&prefix);
-    let reconciler = world.reconciler().await;
-    world.claim().await;
-    trouble(&mut world, &reconciler).await;
+async fn each_record_has_its_outcome(world: &World) {
     let gaps: Vec<i64> = sqlx::query_scalar(
         "select read - applied - no_change - duplicate - stale - quarantined from consumer_position where read > 0",
     )
@@ -96,7 +90,17 @@ async fn what_waits_in_the_registry_is_shown() {
         !gaps.is_empty() && gaps.iter().all(|gap| *gap == 0),
         "each record read has an outcome: {gaps:?}"
     );
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_in_the_registry_is_shown() {
+    let (mut world, _) = World::new().await;
+    let prefix = format!("{}.", Stack::unique("figures"));
+    world.topics = Topics::new(&prefix);
+    let reconciler = world.reconciler().await;
+    world.claim().await;
+    trouble(&mut world, &reconciler).await;
+    each_record_has_its_outcome(&world).await;
     let view = registry_store::SecretView {
         viewer: "clerk",
         person: uuid::Uuid::nil(),
@@ -107,7 +111,8 @@ async fn what_waits_in_the_registry_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&world, &prefix, folder.path()).await;
     let runtime = Runtime::new(Arc::new(SystemClock));
-    let running = tokio::spawn(reconciler::run(config, runtime.clone()));
+    let mut running = JoinSet::new();
+    running.spawn(reconciler::run(config, runtime.clone()));
     let topic = world.topics.source("residence");
     let shows = |page: &str, line: &str| page.lines().any(|shown| shown == line);
     let quarantine = |reason: &str, source: &str, count: u32| {
@@ -153,7 +158,7 @@ async fn what_waits_in_the_registry_is_shown() {
     })
     .await;
     runtime.drain.request();
-    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, running.join_next()).await.unwrap().unwrap().unwrap().unwrap();
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// The request with which a session begins; what comes before it (a question for encryption) has no type either.
 const STARTUP: u32 = 196_608;
@@ -17,6 +18,7 @@ pub(super) struct Relay {
     pub(super) port: u16,
     /// What the server is told at least; 0: exactly what the adapter says.
     pub(super) at_least: Arc<AtomicU64>,
+    _listening: JoinSet<()>,
 }
 
 impl Relay {
@@ -25,14 +27,16 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, at_least) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU64::new(0)));
         let told = Arc::clone(&at_least);
-        tokio::spawn(async move {
+        let mut listening = JoinSet::new();
+        listening.spawn(async move {
+            let mut sessions = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 if let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await {
-                    tokio::spawn(pass(client, server, Arc::clone(&told)));
+                    sessions.spawn(pass(client, server, Arc::clone(&told)));
                 }
             }
         });
-        Self { port, at_least }
+        Self { port, at_least, _listening: listening }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::pipeline::{INBOXES, inbox_of};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use event_log::decode_answer;
-use registry_rules::Answer;
+use registry_rules::{Answer, RecordKey};
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// All records of the persons that these records are of: the number of a child is an answer to the birth, though it came
@@ -25,7 +25,7 @@ pub(super) async fn answered(
     deadline: Deadline,
     teller: &mut Teller<'_>,
 ) -> anyhow::Result<()> {
-    let records: Vec<&str> = captured.records.keys().map(|key| key.as_str()).collect();
+    let records: Vec<&str> = captured.records.keys().map(RecordKey::as_str).collect();
     let mut keys: Vec<String> = sqlx::query_scalar(KEYS).bind(&records).fetch_all(&places.registry).await?;
     keys.extend(captured.rows.keys().map(|row| format!("{row}/*")));
     for source in INBOXES {
