@@ -58,6 +58,8 @@ async fn config(world: &World, prefix: &str, folder: &std::path::Path) -> Config
     let database = world.pool.connect_options().get_database().unwrap().to_owned();
     let role = stack.registry.create_role(&Stack::unique("reconciler")).await.unwrap();
     registry_store::grant_to_reconciler(&world.pool, &role.name).await.unwrap();
+    let admit = format!("grant connect on database {database} to {}", role.name);
+    sqlx::query(sqlx::AssertSqlSafe(admit)).execute(&world.pool).await.unwrap();
     let key = folder.join("key");
     std::fs::write(&key, "5a".repeat(32)).unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
