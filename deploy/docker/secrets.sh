@@ -26,7 +26,7 @@ secret() {
     done
 }
 
-mkdir -p "$secrets"/{agencies,registry,sectors,users,capture,registry-capture,reconciler,dispatcher,console,grafana}
+mkdir -p "$secrets"/{agencies,registry,sectors,users,capture,inbox,registry-capture,reconciler,dispatcher,console,grafana}
 
 # The owners of the three servers, and the people who sign in at the console.
 for server in agencies registry sectors; do
@@ -37,6 +37,7 @@ for user in steward reader; do
 done
 # Roles of the services.
 secret 16 capture/password
+secret 16 inbox/password
 secret 16 registry-capture/password
 secret 16 reconciler/password
 secret 16 dispatcher/password
@@ -50,7 +51,7 @@ secret 32 reconciler/fingerprint.key console/fingerprint.key
 secret 32 dispatcher/disclosure.key
 secret 16 grafana/admin
 
-chown -R "$services" "$secrets"/{agencies,registry,sectors,users,capture,registry-capture,reconciler,dispatcher,console}
+chown -R "$services" "$secrets"/{agencies,registry,sectors,users,capture,inbox,registry-capture,reconciler,dispatcher,console}
 chown -R "$grafana" "$secrets/grafana"
 find "$secrets" -type f -exec chmod 0400 {} +
 

@@ -68,6 +68,19 @@ from pg_publication_tables where pubname = 'dansync' \gexec
 SQL
 done
 
+say "in-trays of the agencies"
+role agencies dansync_inbox noreplication inbox/password
+for inbox in "$share"/deploy/inboxes/*.toml; do
+    source=$(basename "$inbox" .toml)
+    table=$(sed -n 's/^table = "\([a-z0-9_.]*\)"$/\1/p' "$inbox")
+    positions=$(sed -n 's/^positions = "\([a-z0-9_.]*\)"$/\1/p' "$inbox")
+    database agencies "$source" dansync_capture dansync_inbox
+    sql agencies "$source" <<SQL
+grant usage on schema ${table%.*} to dansync_inbox;
+grant select, insert, update on $table, $positions to dansync_inbox;
+SQL
+done
+
 say "databases of the sectors"
 for mapping in "$share"/deploy/sectors/*.toml; do
     agreement=$(basename "$mapping" .toml)

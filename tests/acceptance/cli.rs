@@ -7,6 +7,7 @@ mod decision;
 mod live;
 mod past;
 mod registry;
+mod secret;
 mod source;
 
 use futures_util::FutureExt as _;
@@ -39,6 +40,7 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "registry hash", registry::the_hash_is_that_of_the_registry(&live)).await;
     step(f, "another time", past::a_person_is_shown_explained_and_told_at_any_time(&live)).await;
     step(f, "reference", past::the_simplest_registry_comes_to_the_same(&live)).await;
+    step(f, "family secret", secret::an_adoption_makes_the_past_a_secret(&live)).await;
     step(f, "rules rehearse", past::new_rules_are_rehearsed(&live)).await;
     step(f, "sweep, load, day, rules", registry::sweeps_loads_days_and_rules(&live)).await;
     step(f, "source status", source::each_source_says_where_it_stands(&live)).await;

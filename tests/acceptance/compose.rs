@@ -57,7 +57,13 @@ fn all_parts_are_in_it() {
     for process in file.processes() {
         *services.entry(process.service).or_default() += 1;
     }
-    let expected = [("source-adapter", 6), ("reconciler", 2), ("dispatcher", 2), ("steward-console", 1)];
+    let expected = [
+        ("source-adapter", 6),
+        ("reconciler", 2),
+        ("dispatcher", 2),
+        ("source-inbox", 1),
+        ("steward-console", 1),
+    ];
     assert_eq!(services, expected.into_iter().collect());
     for name in
         ["kafka", "schema-registry", "agencies", "registry", "sectors", "prometheus", "grafana", "setup"]

@@ -356,6 +356,9 @@ async fn a_steward_decides_a_case_on_the_page() {
     let token = list.hidden("form_token");
     assert_eq!(browser.post("/sign-out", &[("form_token", &token)]).await.location, "/sign-in?out=1");
     assert_eq!(browser.get(&path).await.unwrap().location, "/sign-in?ended=1");
+    let shown = console.count("select count(*) from console.audit where action = 'case_shown'").await;
+    let counted = format!("dansync_sensitive_views_total{{kind=\"case\"}} {shown}\n");
+    assert!(shown > 1 && service.inner.metrics.render().contains(&counted), "{shown}");
     service.end().await;
 }
 

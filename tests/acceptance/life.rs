@@ -3,13 +3,17 @@
 use acceptance::follow::{Follower, Hop, Marks, Places, Tie};
 use acceptance::life::{AppliedEvent, LifeEvent, LifeStream};
 use acceptance::pipeline::{Deployment, DeploymentOptions, Eyes, addresses};
-use acceptance::population::{self, Plan, Rates};
+use acceptance::population::{self, Plan, Rates, SourceDatabases};
 use acceptance::stack::{Scratch, Stack, shared};
 use std::time::Duration;
 
 const PEOPLE: usize = 400;
 /// On a busy machine with two cores.
 const WITHIN: Duration = Duration::from_mins(2);
+
+/// Whether the register gave a number to an act.
+const ISSUED: &str = "select exists (select from can_cuoc.so_dinh_danh where so_dinh_danh = $1
+     and (ks_ma_co_quan, ks_quyen_so, ks_nam_so, ks_so) = ($2, $3, $4, $5))";
 
 /// A small deployment of its own, loaded and at rest.
 async fn deployed(stack: &Stack, scratch: &Scratch) -> anyhow::Result<Deployment> {
@@ -42,7 +46,7 @@ fn in_order(hops: &[Hop], applied: &AppliedEvent) {
     let captured = hops.iter().filter(|hop| matches!(hop, Hop::Captured { .. })).count();
     assert_eq!(captured, applied.rows.iter().map(|row| row.records.len()).sum::<usize>(), "{hops:#?}");
     let place = |hop: &Hop| match hop {
-        Hop::Captured { .. } | Hop::Quarantined { .. } => 0,
+        Hop::Captured { .. } | Hop::Quarantined { .. } | Hop::Answered { .. } => 0,
         Hop::Merged { .. } | Hop::Unchanged { .. } => 1,
         Hop::Published { .. } => 2,
         Hop::Authorised { .. } => 3,
@@ -50,7 +54,7 @@ fn in_order(hops: &[Hop], applied: &AppliedEvent) {
         Hop::Withheld { .. } => 5,
     };
     let whose = |hop: &Hop| match hop {
-        Hop::Captured { .. } | Hop::Quarantined { .. } | Hop::Unchanged { .. } => None,
+        Hop::Captured { .. } | Hop::Quarantined { .. } | Hop::Answered { .. } | Hop::Unchanged { .. } => None,
         Hop::Merged { person_id, .. }
         | Hop::Published { person_id, .. }
         | Hop::Authorised { person_id, .. }
@@ -97,22 +101,33 @@ async fn followed() -> anyhow::Result<()> {
     let mut deployment = deployed(&stack, &scratch).await?;
     let places = addresses(&stack, &deployment, &deployment.topics(&stack), &[])?.to_string();
     let places = Places::open(&places).await?;
+    let life_sources = places.sources.clone();
     let mut life = LifeStream::open(places.sources.clone(), 5, chrono::Utc::now().date_naive()).await?;
     let follower = Follower::new(places);
 
     let mut marks = follower.mark().await?;
     let mut next = Some(life.apply(LifeEvent::Birth).await?);
-    let (mut steps, mut entered) = (0, 0);
+    let (mut steps, mut entered, mut answers) = (0, 0, Vec::new());
     while let Some(applied) = next {
         let hops = follow(&follower, &marks, &applied).await?;
         let own = hops.iter().any(|hop| matches!(hop, Hop::Merged { tie: Tie::Own, .. }));
         assert!(own, "each office's part says something new: {hops:#?}");
         entered += delivered(&hops, "entered");
+        answers.extend(hops.iter().filter_map(|hop| {
+            let Hop::Answered { role, outcome, .. } = hop else { return None };
+            Some((role.clone(), outcome.clone()))
+        }));
         steps += 1;
         marks = follower.mark().await?;
         next = life.settle_next().await?;
     }
     assert_eq!(steps, 3, "registrar, identity office, commune police");
+    let has = |role: &str, outcome: &str| answers.contains(&(role.to_owned(), outcome.to_owned()));
+    assert!(
+        has("child", "accepted") && has("mother", "accepted") && has("child", "pin_issued"),
+        "{answers:?}"
+    );
+    number_is_in_the_inbox(&life_sources).await?;
     assert!(entered > 0, "a newborn child is somebody for at least one sector");
 
     for event in [LifeEvent::Death, LifeEvent::Move] {
@@ -128,4 +143,32 @@ async fn followed() -> anyhow::Result<()> {
     let hops = follower.follow(&marks, &life.apply(LifeEvent::Junk).await?, WITHIN, &mut |_| ()).await?;
     assert!(matches!(&*hops, [Hop::Quarantined { reasons, .. }] if !reasons.is_empty()), "{hops:#?}");
     deployment.stop().await
+}
+
+/// The registrar reads the child's number: the one that the identity office has issued for this very act.
+async fn number_is_in_the_inbox(sources: &SourceDatabases) -> anyhow::Result<()> {
+    let (act, number): (i64, String) = sqlx::query_as(
+        "select k.id, i.so_dinh_danh from hotich.hop_thu_den i
+         join hotich.khai_sinh k on i.ma_ban_ghi = 'civil_status/birth/' || k.id || '/child'
+         where i.loai = 'pin_issued' order by i.nhan_luc desc limit 1",
+    )
+    .fetch_one(&sources.civil_status)
+    .await?;
+    let birth: (String, String, i32, i32, Option<String>) = sqlx::query_as(
+        "select ma_co_quan, quyen_so, nam_so, so, con_so_dinh_danh from hotich.khai_sinh where id = $1",
+    )
+    .bind(act)
+    .fetch_one(&sources.civil_status)
+    .await?;
+    assert_eq!(birth.4, None, "the act itself has none");
+    let issued: bool = sqlx::query_scalar(ISSUED)
+        .bind(&number)
+        .bind(&birth.0)
+        .bind(&birth.1)
+        .bind(birth.2)
+        .bind(birth.3)
+        .fetch_one(&sources.identity)
+        .await?;
+    assert!(issued, "it is the register's own number of that act");
+    Ok(())
 }

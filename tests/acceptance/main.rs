@@ -31,6 +31,8 @@ mod reconciler;
 #[cfg(test)]
 mod source_adapter;
 #[cfg(test)]
+mod source_inbox;
+#[cfg(test)]
 mod stack;
 #[cfg(test)]
 mod stack_kafka;

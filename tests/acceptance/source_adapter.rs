@@ -4,6 +4,7 @@
 mod broken;
 mod races;
 mod refusals;
+mod relay;
 mod world;
 
 use acceptance::stack::{PostgresCluster, shared};

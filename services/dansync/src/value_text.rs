@@ -2,15 +2,9 @@
 
 use registry_rules::FieldValue;
 
-/// A value in one line: a structure as `part=text, …`, a list with `;` between its items.
+/// A value in one line.
 pub(crate) fn value_text(value: &FieldValue) -> String {
-    match value {
-        FieldValue::Text(text) => text.clone(),
-        FieldValue::Parts(parts) => {
-            parts.iter().map(|(part, text)| format!("{part}={text}")).collect::<Vec<_>>().join(", ")
-        }
-        FieldValue::List(items) => items.iter().map(value_text).collect::<Vec<_>>().join("; "),
-    }
+    value.readable()
 }
 
 /// What there may be, or `-`.

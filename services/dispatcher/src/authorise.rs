@@ -7,8 +7,8 @@ use crate::run::Shared;
 use anyhow::Context as _;
 use chrono::DateTime;
 use disclosure_store::{
-    PersonState, StoreError, advance_positions, business_date, fence_positions, lock_persons, open_day,
-    request_all, upsert_persons,
+    Moving, PersonState, StoreError, business_date, lock_persons, move_positions, open_day, request_all,
+    upsert_persons,
 };
 use event_log::{
     Batch, ConsumedRecord, ControlEvent, GroupConsumer, IdempotentProducer, Limits, MessageReader,
@@ -210,7 +210,7 @@ impl Authorise {
 
     async fn apply(&mut self, batch: &mut Batch, incoming: &Incoming) -> Result<(), CompareError> {
         let mut transaction = self.shared.pool.begin().await?;
-        let next = self.fence(&mut transaction, batch).await?;
+        let next = self.take(&mut transaction, batch).await?;
         // Re-delivered records below the stored position are already applied.
         let is_new =
             |partition: &TopicPartition, offset: i64| next.get(partition).is_some_and(|n| *n <= offset);
@@ -219,9 +219,6 @@ impl Authorise {
         }
         let newest = fold(incoming.persons.iter().filter(|p| is_new(&p.partition, p.offset)));
         let sent = self.persons(&mut transaction, &newest).await?;
-        let positions = batch.next_offsets();
-        let positions: Vec<_> = positions.iter().map(|(p, next)| (&*p.topic, p.partition, *next)).collect();
-        advance_positions(&mut transaction, &self.group, &positions).await?;
         crash_point!("authorise.before-commit");
         transaction.commit().await?;
         crash_point!("authorise.after-commit");
@@ -231,14 +228,22 @@ impl Authorise {
         Ok(())
     }
 
-    /// Locks the positions; partitions with a new owner leave the batch.
-    async fn fence(
+    /// Moves the positions, and gives where they stood; partitions with a new owner leave the batch.
+    async fn take(
         &self,
         connection: &mut PgConnection,
         batch: &mut Batch,
     ) -> Result<BTreeMap<TopicPartition, i64>, StoreError> {
-        let claims: Vec<_> = batch.claims.iter().map(|(p, epoch)| (&*p.topic, p.partition, *epoch)).collect();
-        let held = fence_positions(connection, &self.group, &claims).await?;
+        let offsets = batch.next_offsets();
+        let moving = batch.claims.iter().filter_map(|(partition, epoch)| {
+            Some(Moving {
+                topic: &partition.topic,
+                partition: partition.partition,
+                owner_epoch: *epoch,
+                next_offset: *offsets.get(partition)?,
+            })
+        });
+        let held = move_positions(connection, &self.group, &moving.collect::<Vec<_>>()).await?;
         let next: BTreeMap<TopicPartition, i64> = held
             .into_iter()
             .map(|p| (TopicPartition::new(p.topic, p.partition), p.next_offset.unwrap_or(0)))
@@ -260,13 +265,16 @@ impl Authorise {
         if newest.is_empty() {
             return Ok(false);
         }
-        // Related persons too: a merge is seen from both sides, and one order of locks knows no deadlock.
-        let mut locked: BTreeSet<PersonId> = newest.keys().copied().collect();
-        for person in newest.values() {
-            locked.extend(&person.image.absorbed);
-            locked.extend(person.image.merged_into);
+        // Related persons too: a merge is seen from both sides, and one order of locks knows no deadlock. Where there are
+        // none, writing the images takes the same locks in the same order.
+        let related: BTreeSet<PersonId> = newest
+            .values()
+            .flat_map(|person| person.image.absorbed.iter().copied().chain(person.image.merged_into))
+            .collect();
+        if !related.is_empty() {
+            let locked: BTreeSet<PersonId> = newest.keys().copied().chain(related).collect();
+            lock_persons(connection, &locked.into_iter().collect::<Vec<_>>()).await?;
         }
-        lock_persons(connection, &locked.into_iter().collect::<Vec<_>>()).await?;
         let states: Vec<_> = newest.values().map(|p| &p.state).collect();
         let applied: BTreeSet<PersonId> = upsert_persons(connection, &states).await?.into_iter().collect();
         // Before the first day is opened nobody can be compared; opening it compares everybody.

@@ -7,9 +7,7 @@ use crate::metrics::{DispatcherMetrics, ErrorType, Stage, WithheldReason};
 use crate::outgoing::{Change, Stamp, prepare};
 use crate::run::Shared;
 use chrono::NaiveDate;
-use disclosure_store::{
-    HoldingRow, StoreError, holdings_of, insert_deliveries, insert_entries, persons_by_id, write_holdings,
-};
+use disclosure_store::{HoldingRow, StoreError, holdings_of, insert_releases, persons_by_id, write_holdings};
 use event_log::{MessageReader, ReadError, UnknownFields};
 use registry_rules::{
     LedgerKey, Lifecycle, PersonId, PersonImage, Release, ReleaseContext, release, release_hash,
@@ -122,15 +120,13 @@ impl Comparer {
                 }
             }
         }
-        let (entries, deliveries): (Vec<_>, Vec<_>) = prepared.into_iter().unzip();
         if !holdings.is_empty() {
             write_holdings(connection, &holdings).await?;
         }
-        if !entries.is_empty() {
-            insert_entries(connection, &entries).await?;
-            insert_deliveries(connection, &deliveries).await?;
+        if !prepared.is_empty() {
+            insert_releases(connection, &prepared).await?;
         }
-        Ok(!deliveries.is_empty())
+        Ok(!prepared.is_empty())
     }
 
     async fn surroundings(

@@ -19,6 +19,17 @@ const STATEMENT_TIMEOUT: &str = "10s";
 /// Plans cached while a table was empty must not read the whole of it later.
 const PLANNED_ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 
+/// Connections to a sector's database, opened when they are needed.
+pub(crate) fn sector_pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    let settings = [("statement_timeout", STATEMENT_TIMEOUT), PLANNED_ANEW];
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // One round trip less: a broken connection shows at its first statement, and the lane tries again.
+        .test_before_acquire(false)
+        .connect_lazy_with(options.application_name("dansync-deliver").options(settings))
+}
+
 /// A lane's sector database.
 #[derive(Debug)]
 pub(crate) struct DatabaseReceiver {
@@ -31,14 +42,7 @@ pub(crate) struct DatabaseReceiver {
 
 impl DatabaseReceiver {
     pub(crate) fn new(mapping: SectorMapping, options: PgConnectOptions, connections: u32) -> Self {
-        let settings = [("statement_timeout", STATEMENT_TIMEOUT), PLANNED_ANEW];
-        let options = options.application_name("dansync-deliver").options(settings);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            // One round trip less: a broken connection shows at its first statement, and the lane tries again.
-            .test_before_acquire(false)
-            .connect_lazy_with(options);
+        let pool = sector_pool(options, connections);
         Self { mapping, pool, ever: Vec::new(), bound: None }
     }
 

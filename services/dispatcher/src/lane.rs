@@ -7,9 +7,9 @@ use crate::plan::{InForce, Plan, Turn, plan};
 use crate::receiver::{Received, Receiver, ReceiverError, key_of};
 use crate::run::Shared;
 use disclosure_store::{
-    DeliveryKey, LaneKey, Lease, Outcome, StoreError, business_date, complete_backfill, erase_content_of,
-    fields_ever, has_open, hold, is_waiting, mark_attempted, open_backfills, open_deliveries, park, pending,
-    permitted_fields, release_lane, renew, settle,
+    DeliveryKey, LaneKey, Lease, OpenDelivery, Outcome, StoreError, business_date, complete_backfill,
+    erase_content_of, fields_ever, has_open, hold, mark_attempted, open_backfills, open_deliveries, park,
+    pending, permitted_fields, release_lane, renew, settle,
 };
 use registry_rules::{Mode, guard};
 use service_runtime::backoff::{Backoff, Policy};
@@ -65,7 +65,6 @@ enum Pass {
 
 /// What is to be sent now.
 enum Marked {
-    Nothing,
     /// Another instance has the lane.
     Lost,
     Again,
@@ -177,19 +176,25 @@ impl Lane {
         }
     }
 
-    /// Whether there is anything to do. A wake is for all lanes and mostly for others: one question answers it, and what else
-    /// an idle lane looks after is looked after now and then.
-    async fn has_work(&mut self) -> Result<bool, LaneError> {
-        if self.looked.elapsed() >= LOOK {
+    /// What an idle lane has to look after is due.
+    fn is_look_due(&mut self) -> bool {
+        let due = self.looked.elapsed() >= LOOK;
+        if due {
             self.looked = Instant::now();
-            return Ok(true);
         }
+        due
+    }
+
+    /// What waits. Asked before the transaction: a wake is for all lanes and mostly for others, and one question answers
+    /// it. Nobody but the lane's holder changes what is open, and whether that is still us is asked under the lease.
+    async fn open(&self) -> Result<Vec<OpenDelivery>, LaneError> {
         let mut connection = self.shared.pool.acquire().await?;
-        Ok(is_waiting(&mut connection, &self.lease.lane).await?)
+        Ok(open_deliveries(&mut connection, &self.lease.lane, BATCH).await?)
     }
 
     async fn pass(&mut self) -> Result<Pass, LaneError> {
-        if !self.has_work().await? {
+        let open = self.open().await?;
+        if open.is_empty() && !self.is_look_due() {
             return Ok(Pass::Idle);
         }
         let prepared = match self.prepared.take() {
@@ -197,11 +202,11 @@ impl Lane {
             None => self.prepare().await?,
         };
         let Some(in_use) = prepared else { return Ok(Pass::Idle) };
-        let turns = match self.mark(&in_use).await? {
-            Marked::Nothing => {
-                self.complete(&in_use).await?;
-                return Ok(Pass::Idle);
-            }
+        if open.is_empty() {
+            self.complete(&in_use).await?;
+            return Ok(Pass::Idle);
+        }
+        let turns = match self.mark(&in_use, open).await? {
             Marked::Lost => return Ok(Pass::Lost),
             // Settled without the receiver, or another version is in force by now.
             Marked::Again => return Ok(Pass::Sent),
@@ -250,12 +255,8 @@ impl Lane {
     }
 
     /// Decides what goes, under the lease, and marks it as attempted before anything is sent.
-    async fn mark(&mut self, prepared: &InUse) -> Result<Marked, LaneError> {
+    async fn mark(&mut self, prepared: &InUse, open: Vec<OpenDelivery>) -> Result<Marked, LaneError> {
         let mut transaction = self.shared.pool.begin().await?;
-        let open = open_deliveries(&mut transaction, &self.lease.lane, BATCH).await?;
-        if open.is_empty() {
-            return Ok(Marked::Nothing);
-        }
         if !hold(&mut transaction, &self.lease).await? {
             return Ok(Marked::Lost);
         }

@@ -15,6 +15,7 @@ mod compare;
 mod comparer;
 mod config;
 mod database;
+mod drift;
 mod lane;
 mod lanes;
 mod manage;

@@ -1,10 +1,11 @@
 //! Starts the parts of a dispatcher and waits for the drain.
 
 use crate::config::Config;
+use crate::drift::DriftMetrics;
 use crate::metrics::DispatcherMetrics;
 use crate::sector::SectorMapping;
 use crate::wake::Wake;
-use crate::{authorise, backfill, lanes, manage, review, wake};
+use crate::{authorise, backfill, drift, lanes, manage, review, wake};
 use anyhow::{Context as _, anyhow, bail};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
 use registry_rules::{FieldCatalogue, MasterKey};
@@ -39,6 +40,7 @@ pub(crate) struct Shared {
     /// This instance, in leases.
     pub(crate) instance: Uuid,
     pub(crate) metrics: DispatcherMetrics,
+    pub(crate) drift: DriftMetrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: Drain,
     pub(crate) readiness: Readiness,
@@ -62,6 +64,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.tasks.spawn_restarting(name, policy, move || review::review(part.clone()));
     let (name, policy, part) = spawn("backfill");
     runtime.tasks.spawn_restarting(name, policy, move || backfill::backfill(part.clone()));
+    let (name, policy, part) = spawn("drift");
+    runtime.tasks.spawn_restarting(name, policy, move || drift::drift(part.clone()));
     let (name, policy, part) = spawn("lanes");
     runtime.tasks.spawn_restarting(name, policy, move || lanes::lanes(part.clone()));
     let (name, policy, part) = spawn("announce");
@@ -90,6 +94,7 @@ fn shared(config: Config, runtime: &Runtime) -> anyhow::Result<Shared> {
         wake: Wake::new(),
         instance: Uuid::new_v4(),
         metrics,
+        drift: DriftMetrics::new(&runtime.metrics),
         clock: Arc::clone(&runtime.clock),
         drain: runtime.drain.clone(),
         readiness: runtime.readiness.clone(),

@@ -126,6 +126,42 @@ impl SectorMapping {
     }
 }
 
+/// The statements by which a sector's rows are compared with its holdings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DriftQueries {
+    /// $1 references; gives each with its release number, if it has one, and whether it has a row.
+    pub(crate) persons: String,
+    /// $1 the reference before, $2 how many; gives references and whether a column has a value that is not permitted.
+    pub(crate) page: String,
+}
+
+impl SectorMapping {
+    /// For a version and the fields that earlier ones had (`ever`).
+    pub(crate) fn drift_queries(
+        &self,
+        agreement: &Agreement,
+        ever: &[String],
+    ) -> Result<DriftQueries, MappingError> {
+        let name = |name: &str| quoted(name).unwrap_or_default();
+        let (table, guard, key) = (name(&self.table), name(&self.guard), name(&self.ref_column));
+        let bound = self.bind(agreement, ever)?;
+        let denied: Vec<_> = bound
+            .columns
+            .iter()
+            .filter(|c| c.from == Source::Nothing)
+            .map(|c| format!("{} is not null", name(&c.column)))
+            .collect();
+        let denied = if denied.is_empty() { "false".to_owned() } else { denied.join(" or ") };
+        Ok(DriftQueries {
+            persons: format!(
+                "select r, (select release_no from {guard} where ref = r), exists (select from {table} where {key} = r) \
+                 from unnest($1::text[]) as r"
+            ),
+            page: format!("select {key}, {denied} from {table} where {key} > $1 order by {key} limit $2"),
+        })
+    }
+}
+
 /// A list may be mapped as a whole under its item's name.
 fn covers(field: &str, known: &str) -> bool {
     field == known || known.strip_prefix(field).is_some_and(|rest| rest.starts_with('.'))

@@ -3,10 +3,10 @@
 use crate::attaching::Attaching;
 use crate::merge::Merged;
 use event_log::Topics;
-use registry_rules::{Answer, AnswerKind, Decision, RecordKey, STEWARD};
-use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox};
+use registry_rules::{Answer, AnswerKind, Decision, FieldName, FieldValue, RecordKey, STEWARD};
+use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox, records_now};
 use sqlx::PgConnection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Subject of answers.
 const SUBJECT: &str = "dansync.Answer";
@@ -28,7 +28,7 @@ pub(crate) fn answers(
         }
         let case = merged.held.get(&key).cloned();
         let outcome = if case.is_some() { AnswerKind::Held } else { AnswerKind::Accepted };
-        answers.push(Answer { record_key: key, outcome, pin: None, detail: case });
+        answers.push(Answer { detail: case, ..Answer::new(key, outcome) });
     }
     for one in attaching.changed.iter().chain(&attaching.others) {
         let Ok(key) = RecordKey::try_from(one.record_key.clone()) else { continue };
@@ -39,32 +39,45 @@ pub(crate) fn answers(
             && !is_pin(&one.old.anchor)
             && let Some(pin) = merged.pins.get(&key)
         {
-            let pin = Some(pin.clone());
-            answers.push(Answer { record_key: key, outcome: AnswerKind::PinIssued, pin, detail: None });
+            answers.push(Answer { pin: Some(pin.clone()), ..Answer::new(key, AnswerKind::PinIssued) });
         }
     }
     for (_, decision) in decisions {
         answers.extend(decision.considered.iter().map(|considered| Answer {
-            record_key: considered.record_key.clone(),
-            outcome: AnswerKind::Decided,
-            pin: None,
             detail: Some(decision.id.clone()),
+            field: Some(decision.field.as_str().to_owned()),
+            reason: Some(decision.takes.as_str().to_owned()),
+            ..Answer::new(considered.record_key.clone(), AnswerKind::Decided)
         }));
     }
     answers
 }
 
-/// The answer to a row that its adapter could not read: no role can be named, so all of them.
+/// The answers to a row that its adapter could not read, one for each reason: no role can be named, so all of them.
 pub(crate) fn rejected<'a>(markers: impl IntoIterator<Item = &'a MarkerRow>) -> Vec<Answer> {
-    let answer = |marker: &MarkerRow| {
-        Some(Answer {
-            record_key: RecordKey::try_from(format!("{}/*", marker.row_key)).ok()?,
-            outcome: AnswerKind::Rejected,
-            pin: None,
-            detail: Some(marker.reasons.join(",")),
-        })
-    };
-    markers.into_iter().filter_map(answer).collect()
+    let mut answers = Vec::new();
+    for marker in markers {
+        let Ok(key) = RecordKey::try_from(format!("{}/*", marker.row_key)) else { continue };
+        answers.extend(marker.reasons.iter().map(|reason| Answer::rejected(key.clone(), reason)));
+    }
+    answers
+}
+
+/// Puts the value that each decision took beside its name: what the record says now, which is what stands.
+async fn with_values(connection: &mut PgConnection, answers: &[Answer]) -> Result<Vec<Answer>, StoreError> {
+    let is_open = |answer: &&Answer| answer.outcome == AnswerKind::Decided && answer.value.is_none();
+    let taken: BTreeSet<&str> = answers.iter().filter(is_open).filter_map(|a| a.reason.as_deref()).collect();
+    let records = records_now(connection, &taken.into_iter().collect::<Vec<_>>()).await?;
+    let mut told = answers.to_vec();
+    for answer in told.iter_mut().filter(|answer| is_open(&&**answer)) {
+        let record = records.iter().find(|r| Some(r.record_key.as_str()) == answer.reason.as_deref());
+        let field = answer.field.as_ref().and_then(|field| field.parse().ok());
+        answer.value = field
+            .zip(record)
+            .and_then(|(field, record): (FieldName, _)| record.fields.get(&field))
+            .map(FieldValue::readable);
+    }
+    Ok(told)
 }
 
 /// Publishes answers.
@@ -73,9 +86,10 @@ pub(crate) async fn put_answers(
     topics: &Topics,
     answers: &[Answer],
 ) -> Result<(), StoreError> {
+    let answers = with_values(connection, answers).await?;
     let mut places: BTreeMap<&RecordKey, i64> = BTreeMap::new();
     let mut rows = Vec::with_capacity(answers.len());
-    for answer in answers {
+    for answer in &answers {
         let place = places.entry(&answer.record_key).or_default();
         let mut payload = Vec::with_capacity(96);
         event_log::encode_answer(answer, &mut payload).map_err(|_| StoreError::Unwritable("an answer"))?;

@@ -80,6 +80,8 @@ pub(crate) async fn keep<'b>(
     for message in messages {
         let partition = (Arc::clone(&message.topic), message.partition);
         let (next, mut counts) = kept.partitions.get(&partition).copied().unwrap_or_default();
+        // Before anything becomes of it: what is read and has no outcome shows as a gap.
+        counts.read += i64::from(matches!(&message.body, Body::Record(_) | Body::Unreadable { .. }));
         match &message.body {
             Body::Record(received) => {
                 let key = received.record.record_key.as_str();

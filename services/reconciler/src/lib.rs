@@ -20,6 +20,7 @@ mod config;
 mod consume;
 mod day;
 mod due;
+mod figures;
 mod former;
 mod gather;
 mod identify;

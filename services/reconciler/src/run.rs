@@ -2,6 +2,7 @@
 
 use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
+use crate::figures::{FigureMetrics, show_figures};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
 use crate::{consume, day};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     /// The first load has got on.
     pub(crate) loaded: Arc<Notify>,
     pub(crate) metrics: ReconcilerMetrics,
+    pub(crate) figures: FigureMetrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: Drain,
     pub(crate) readiness: Readiness,
@@ -111,6 +113,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     }
     let part = shared.clone();
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
+    let part = shared.clone();
+    runtime.tasks.spawn_restarting("figures", policy, move || show_figures(part.clone()));
     runtime.tasks.spawn_restarting("count", policy, move || count(shared.clone()));
     runtime.tasks.join().await
 }
@@ -182,6 +186,7 @@ async fn open(
         kafka: Arc::new(config.kafka),
         source_of_topic: Arc::new(source_of_topic),
         metrics: ReconcilerMetrics::new(&runtime.metrics, &config.sources, &group),
+        figures: FigureMetrics::new(&runtime.metrics),
         group,
         instance: config.instance,
         batch: config.batch,

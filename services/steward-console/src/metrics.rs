@@ -15,6 +15,14 @@ label_enum! {
     pub(crate) enum AuthResult { Success = "success", Failure = "failure", Blocked = "blocked" }
 }
 
+label_enum! {
+    /// What of a person was shown.
+    pub(crate) enum SensitiveView {
+        /// The values of a case.
+        Case = "case",
+    }
+}
+
 /// Routes that change something.
 const CHANGING: [&str; 3] = ["/sign-in", "/sign-out", "/cases/{id}/decide"];
 
@@ -26,6 +34,7 @@ pub(crate) struct ConsoleMetrics {
     auth: Counters<2>,
     cross_site: Counters<1>,
     rate_limited: Counters<1>,
+    sensitive_views: Counters<1>,
 }
 
 impl ConsoleMetrics {
@@ -39,6 +48,8 @@ impl ConsoleMetrics {
                 .counters(&catalogue::CROSS_SITE_REJECTIONS, LabelSets::all([Label::ids(CHANGING)])),
             rate_limited: metrics
                 .counters(&catalogue::RATE_LIMITED_REQUESTS, LabelSets::all([Label::ids(["/sign-in"])])),
+            sensitive_views: metrics
+                .counters(&catalogue::SENSITIVE_VIEWS, LabelSets::all([SensitiveView::labels()])),
         }
     }
 
@@ -68,6 +79,10 @@ impl ConsoleMetrics {
 
     pub(crate) fn cross_site_rejection(&self, route: &str) {
         self.cross_site.with([Label::id(route)]).increment();
+    }
+
+    pub(crate) fn viewed(&self, what: SensitiveView) {
+        self.sensitive_views.with([what]).increment();
     }
 
     pub(crate) fn rate_limited(&self, route: &'static str) {

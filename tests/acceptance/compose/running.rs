@@ -128,7 +128,7 @@ async fn start(
     let logs = trial.dir.join("log");
     let mut services = Vec::new();
     for process in processes {
-        let service = ["source-adapter", "reconciler", "dispatcher", "steward-console"]
+        let service = ["source-adapter", "reconciler", "dispatcher", "source-inbox", "steward-console"]
             .into_iter()
             .find(|service| *service == process.service)
             .context("a service")?;

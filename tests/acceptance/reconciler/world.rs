@@ -240,7 +240,7 @@ fn message(topics: &Topics, said: SourceMessage, source: &str, offset: i64) -> I
 
 /// A registry of its own, and a reconciler on it.
 pub(super) struct World {
-    pub(super) _stack: SharedStack,
+    pub(super) stack: SharedStack,
     pub(super) pool: PgPool,
     pub(super) topics: Topics,
     pub(super) claims: BTreeMap<(Arc<str>, i32), i64>,
@@ -256,14 +256,8 @@ impl World {
         let pool = registry_store::connect(&stack.registry.administrator_url(&name), 8).unwrap();
         registry_store::migrate(&pool).await.unwrap();
         let topics = Topics::new("t.");
-        let mut world = Self {
-            _stack: stack,
-            pool,
-            topics,
-            claims: BTreeMap::new(),
-            offset: 0,
-            outcomes: Outcomes::default(),
-        };
+        let mut world =
+            Self { stack, pool, topics, claims: BTreeMap::new(), offset: 0, outcomes: Outcomes::default() };
         let reconciler = world.reconciler().await;
         world.claim().await;
         (world, reconciler)

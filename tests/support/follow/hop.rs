@@ -86,6 +86,19 @@ pub enum Hop {
         /// The version that stands.
         version: i64,
     },
+    /// The registry has answered, and the office has it in its own inbox.
+    Answered {
+        /// Source database.
+        source: String,
+        /// Kind of row.
+        entity: String,
+        /// Role of the person in the row; `*` where the row could not be read.
+        role: String,
+        /// `accepted`, `held`, `decided`, `rejected` or `pin_issued`.
+        outcome: String,
+        /// When the log had the answer.
+        milliseconds: i64,
+    },
     /// The version is in the topic of persons, and all agreements were compared with it.
     Published {
         /// Who.
@@ -158,6 +171,7 @@ impl Hop {
             Self::Captured { milliseconds, .. }
             | Self::Quarantined { milliseconds, .. }
             | Self::Merged { milliseconds, .. }
+            | Self::Answered { milliseconds, .. }
             | Self::Published { milliseconds, .. }
             | Self::Authorised { milliseconds, .. } => Some(*milliseconds),
             Self::Delivered { milliseconds, .. } => *milliseconds,
@@ -197,6 +211,9 @@ impl fmt::Display for Hop {
             }
             Self::Unchanged { person_id, version } => {
                 write!(f, "merged      {person_id} stays at version {version}: unchanged")
+            }
+            Self::Answered { source, entity, role, outcome, .. } => {
+                write!(f, "answered    {source} {entity} {role}: {outcome}; in the source's own inbox")
             }
             Self::Published { person_id, version, .. } => {
                 write!(f, "published   {person_id} version {version}")

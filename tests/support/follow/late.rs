@@ -13,6 +13,8 @@ pub enum Stage {
     Capture,
     /// Into the registry.
     Merge,
+    /// From the registry back to the office.
+    Answer,
     /// From the registry to the disclosure database.
     Publish,
     /// To the sectors.
@@ -33,6 +35,7 @@ impl fmt::Display for Late {
         let (what, service) = match self.stage {
             Stage::Capture => ("captured", "the source's adapter"),
             Stage::Merge => ("merged", "the reconcilers"),
+            Stage::Answer => ("answered", "the registry's adapter and the source's inbox"),
             Stage::Publish => ("published and compared", "the registry's adapter and the dispatchers"),
             Stage::Deliver => ("delivered", "the dispatchers and the sector databases"),
         };

@@ -6,6 +6,7 @@
 //! more; the disclosure side holds their versions, and in the same transaction all that was authorised about them; what was
 //! authorised has its outcome.
 
+mod answered;
 mod captured;
 mod hop;
 mod late;
@@ -79,6 +80,7 @@ impl Follower {
         let deadline = Deadline::after(within);
         let captured = captured::captured(&self.places, marks, applied, deadline, &mut teller).await?;
         let persons = merged::merged(&self.places, marks, &captured, deadline, &mut teller).await?;
+        answered::answered(&self.places, marks, &captured, deadline, &mut teller).await?;
         released::released(&self.places, marks, &persons, deadline, &mut teller).await?;
         Ok(teller.hops)
     }

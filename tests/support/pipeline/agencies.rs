@@ -20,7 +20,12 @@ pub struct Agencies {
     pub new: bool,
     /// The capturing role.
     pub capture: Role,
+    /// The role that brings answers into the inboxes.
+    pub inbox: Role,
 }
+
+/// Sources that take their answers into a table of their own.
+pub const INBOXES: [&str; 1] = ["civil_status"];
 
 /// The role with which an agency's clerks write: every row of its own tables, no table's form.
 const AGENCY: &str = "dansync_agency";
@@ -57,10 +62,27 @@ fn grants(mapping: &Path, role: &str) -> anyhow::Result<String> {
     Ok(grants)
 }
 
+/// `grant …` for the role that writes an inbox: its two tables and nothing else.
+fn inbox_grants(source: &str, role: &str) -> anyhow::Result<String> {
+    let inbox = inbox_of(source)?;
+    let schema = inbox.table.split('.').next().unwrap_or_default();
+    let (table, positions) = (&inbox.table, &inbox.positions);
+    Ok(format!(
+        "grant usage on schema {schema} to {role}; grant select, insert, update on {table}, {positions} to {role};"
+    ))
+}
+
+/// The inbox file of a source.
+pub fn inbox_of(source: &str) -> anyhow::Result<source_inbox::Inbox> {
+    let file = Path::new("deploy/inboxes").join(format!("{source}.toml"));
+    Ok(source_inbox::Inbox::parse(&read(&file)?)?)
+}
+
 impl Agencies {
     /// Makes the four databases with the agencies' own tables and gives the capturing role what it needs.
     pub async fn create(cluster: &Arc<PostgresCluster>, suffix: &str) -> anyhow::Result<Self> {
         let capture = cluster.create_replication_role("dansync_capture").await?;
+        let inbox = cluster.create_role("dansync_inbox").await?;
         let agency = cluster.create_role(AGENCY).await?;
         let (mut databases, mut new) = (BTreeMap::new(), false);
         for source in SOURCES {
@@ -73,8 +95,12 @@ impl Agencies {
             }
             let mapping = Path::new("deploy/sources").join(format!("{source}.toml"));
             database.run_script(&grants(&mapping, &capture.name)?, "granting").await?;
+            if INBOXES.contains(&source) {
+                database.admit(&inbox).await?;
+                database.run_script(&inbox_grants(source, &inbox.name)?, "granting").await?;
+            }
             databases.insert(source, database);
         }
-        Ok(Self { databases, new, capture })
+        Ok(Self { databases, new, capture, inbox })
     }
 }

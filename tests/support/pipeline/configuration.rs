@@ -1,7 +1,8 @@
 //! The configuration file of each service of a deployment.
 
-use super::{Agencies, Database, Registries, SOURCES, Sectors, project};
+use super::{Agencies, Database, INBOXES, Registries, SOURCES, Sectors, project};
 use crate::stack::{Role, Stack, secret};
+use anyhow::Context as _;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,9 @@ impl Configuration<'_> {
         }
         for number in ["1", "2"] {
             instances.push(self.instance("dispatcher", number, &self.dispatcher()?, ports()?)?);
+        }
+        for source in INBOXES {
+            instances.push(self.instance("source-inbox", source, &self.inbox(source)?, ports()?)?);
         }
         let console_port = ports()?;
         instances.push(self.instance("steward-console", "1", &self.console(console_port)?, ports()?)?);
@@ -139,6 +143,14 @@ impl Configuration<'_> {
             writeln!(text, "{}\nmapping = \"{}\"\n", table.trim_end(), mapping.display())?;
         }
         Ok(text + &self.log())
+    }
+
+    fn inbox(&self, source: &str) -> anyhow::Result<String> {
+        let database = self.agencies.databases.get(source);
+        let database = database.with_context(|| format!("there is no source database '{source}'"))?;
+        let file = project().join("deploy/inboxes").join(format!("{source}.toml"));
+        let table = database.table_as("source", &self.agencies.inbox);
+        Ok(format!("inbox = \"{}\"\n\n{table}{}", file.display(), self.log()))
     }
 
     fn console(&self, port: u16) -> anyhow::Result<String> {

@@ -16,7 +16,7 @@ mod settle;
 mod summary;
 
 pub use addresses::{ConsoleUser, addresses, where_to_look, write_whole};
-pub use agencies::{Agencies, SOURCES};
+pub use agencies::{Agencies, INBOXES, SOURCES, inbox_of};
 pub use audit::{audit, kafka};
 pub use changes::RowChanges;
 pub use configuration::{Configuration, Instance};

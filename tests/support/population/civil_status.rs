@@ -1,7 +1,7 @@
 //! What the civil-status offices have on file.
 
 use super::chance::Chance;
-use super::layout::{BIRTHS, CHANGES, DEATHS, DIVORCES, MARRIAGES, OFFICES};
+use super::layout::{ADOPTIONS, BIRTHS, CHANGES, DEATHS, DIVORCES, MARRIAGES, OFFICES};
 use super::numbers::{Act, Numbers};
 use super::papers::NUMBERED_AT_BIRTH;
 use super::person::{BirthRegistration, Change, Community, Couple, Former, Notice, Person};
@@ -15,6 +15,19 @@ use std::collections::BTreeMap;
 /// Electronic books were made from the paper ones in those years.
 const DIGITISED: (i32, i32) = (2019, 2023);
 
+/// Adopted are the young (Law on Adoption 52/2010/QH12 art. 8).
+const ADULT: i32 = 18;
+/// Years between parent and child (art. 14).
+const OLDER: i32 = 20;
+/// Those whose birth the electronic books have, and whose number the act can name.
+const ADOPTED_SINCE: i32 = 1990;
+/// Of the couples asked, most are too young, too old or gone.
+const COUPLES_ASKED: usize = 20;
+
+fn may_be_adopted(person: &Person) -> bool {
+    person.known && person.born.year() >= ADOPTED_SINCE && person.pin.is_some() && person.birth.is_some()
+}
+
 /// All tables of the source.
 pub(super) fn rows(
     community: &Community,
@@ -24,8 +37,14 @@ pub(super) fn rows(
     chance: &mut Chance,
 ) -> Vec<TableRows> {
     let mut office = Office { community, numbers, today, rates, chance, offices: BTreeMap::new() };
-    let mut tables =
-        vec![office.births(), office.marriages(), office.divorces(), office.deaths(), office.changes()];
+    let mut tables = vec![
+        office.births(),
+        office.marriages(),
+        office.divorces(),
+        office.deaths(),
+        office.changes(),
+        office.adoptions(),
+    ];
     tables.insert(0, office.offices());
     tables
 }
@@ -48,7 +67,7 @@ fn act(row: Row, act: &Act) -> Row {
     row.text(&*act.office).text(&*act.book).number(act.year).number(act.number)
 }
 
-impl Office<'_> {
+impl<'a> Office<'a> {
     fn written(&mut self, row: Row, on: NaiveDate) -> Row {
         if on.year() >= NUMBERED_AT_BIRTH {
             return row.moment(on, self.chance);
@@ -283,6 +302,49 @@ impl Office<'_> {
             .maybe(ethnicity)
             .all([const { None }; 7])
             .text("Quyết định của Ủy ban nhân dân")
+    }
+
+    /// A couple takes a child of others: in its own books from that day on.
+    fn adoptions(&mut self) -> TableRows {
+        let mut table = TableRows::new(ADOPTIONS);
+        let community = self.community;
+        for child in community.people.iter().filter(|person| may_be_adopted(person)) {
+            if !self.chance.hit(self.rates.adopted) {
+                continue;
+            }
+            let Some(birth) = &child.birth else { continue };
+            let grown = child.birthday(ADULT).min(self.today);
+            let on = self.chance.day_between(birth.on, grown);
+            let Some((mother, father)) = self.adopting(child, on).filter(|_| child.alive(on)) else {
+                continue;
+            };
+            let registered = self.numbers.act("NCN", child.birthplace, on.year());
+            self.offices.insert(registered.office.clone(), child.birthplace);
+            let mut row = act(Row::new().number(table.rows + 1), &registered).number(1).text("HL").day(on);
+            for one in [child, mother, father] {
+                row = row
+                    .text(typed(&one.name.full(), self.rates, self.chance))
+                    .text(day_first(one.born, one.precision))
+                    .maybe(one.pin.clone());
+            }
+            let row = self.written(row, on);
+            table.push(row, self.rates.junk, self.chance);
+        }
+        table
+    }
+
+    /// Wife and husband who may adopt the child on that day: alive, married, old enough.
+    fn adopting(&mut self, child: &Person, on: NaiveDate) -> Option<(&'a Person, &'a Person)> {
+        let community = self.community;
+        (0..COUPLES_ASKED).find_map(|_| {
+            let couple = community.couples.get(self.chance.below(community.couples.len()))?;
+            let [wife, husband] = [couple.wife, couple.husband].map(|index| community.people.get(index));
+            let (wife, husband) = (wife?, husband?);
+            let old_enough = |one: &Person| one.birthday(OLDER) <= child.born;
+            let parent = child.parents.is_some_and(|p| p.mother == couple.wife || p.father == couple.husband);
+            let fits = [wife, husband].iter().all(|one| one.known && one.alive(on) && old_enough(one));
+            (fits && !parent && couple.divorced.is_none() && couple.married <= on).then_some((wife, husband))
+        })
     }
 
     fn offices(&mut self) -> TableRows {

@@ -80,6 +80,17 @@ pub(super) const CHANGES: Layout = Layout {
     junk: &[("dan_toc_moi", "K")],
 };
 
+pub(super) const ADOPTIONS: Layout = Layout {
+    source: "civil_status",
+    table: "hotich.nuoi_con_nuoi",
+    entity: Some("adoption"),
+    columns: "id, ma_co_quan, quyen_so, nam_so, so, loai, trang_thai, ngay_dang_ky, con_ho_ten, \
+              con_ngay_sinh, con_so_dinh_danh, me_ho_ten, me_ngay_sinh, me_so_dinh_danh, cha_ho_ten, \
+              cha_ngay_sinh, cha_so_dinh_danh, ghi_luc",
+    identity: Some("id"),
+    junk: &[("con_ngay_sinh", "31/06/2020"), ("loai", "9")],
+};
+
 pub(super) const PERSONS: Layout = Layout {
     source: "residence",
     table: "cu_tru.cong_dan",

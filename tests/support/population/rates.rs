@@ -40,6 +40,8 @@ pub struct Rates {
     pub reissued: f64,
     /// Living persons once declared missing, the declaration being cancelled since.
     pub came_back: f64,
+    /// Children born since 1990 who were adopted (some 3,000 a year, of about 1.5 million births).
+    pub adopted: f64,
     /// Births registered late (15 % in 2024).
     pub registered_late: f64,
     /// Birth and death notices whose number is mistyped on the registrar's act.
@@ -67,6 +69,7 @@ impl Default for Rates {
             changed: 0.01,
             reissued: 0.004,
             came_back: 0.0005,
+            adopted: 0.004,
             registered_late: 0.15,
             notice_mistyped: 0.03,
         }
@@ -95,6 +98,7 @@ impl Rates {
             changed: 0.0,
             reissued: 0.0,
             came_back: 0.0,
+            adopted: 0.0,
             registered_late: 0.0,
             notice_mistyped: 0.0,
         }

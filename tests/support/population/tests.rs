@@ -39,6 +39,7 @@ fn keys_are_unique() {
     for (table, columns) in [
         ("hotich.khai_sinh", &["ma_co_quan", "quyen_so", "nam_so", "so"][..]),
         ("hotich.ket_hon", &["ma_co_quan", "quyen_so", "nam_so", "so"]),
+        ("hotich.nuoi_con_nuoi", &["ma_co_quan", "quyen_so", "nam_so", "so"]),
         ("hotich.khai_tu", &["ma_co_quan", "quyen_so", "nam_so", "so"]),
         ("can_cuoc.so_dinh_danh", &["so_dinh_danh"]),
         ("cu_tru.ho_so", &["so_ho_so"]),
@@ -114,6 +115,9 @@ fn traps_occur_at_their_rates() {
     assert!(values(&population, "can_cuoc.so_dinh_danh", "thay_cho").len() > 5, "re-established numbers");
     assert!(population.table("hotich.thay_doi").unwrap().rows > 10);
     assert!(population.table("hotich.ly_hon").unwrap().rows > 10);
+    let adopted = population.table("hotich.nuoi_con_nuoi").unwrap().rows;
+    let young = births.iter().filter(|date| date.len() == 10 && date.get(6..) >= Some("1990")).count();
+    assert!((1..8).contains(&per_mille(usize::try_from(adopted).unwrap(), young)), "{adopted} of {young}");
 }
 
 #[test]

@@ -50,6 +50,7 @@ impl Validate {
             Service::SourceAdapter => hash_of::<source_adapter::Config>(&self.config),
             Service::Reconciler => hash_of::<reconciler::Config>(&self.config),
             Service::Dispatcher => hash_of::<dispatcher::Config>(&self.config),
+            Service::SourceInbox => hash_of::<source_inbox::Config>(&self.config),
             Service::StewardConsole => hash_of::<steward_console::Config>(&self.config),
         };
         self.output.show(&Validation::new(self.service, &loaded))?;

@@ -16,6 +16,7 @@ mod registry_explain;
 mod registry_history;
 mod registry_moment;
 mod registry_rebuild;
+mod registry_secret;
 mod rules;
 mod rules_diff;
 mod rules_file;

@@ -15,6 +15,7 @@ use super::registry_explain::Explain;
 use super::registry_history::ShowHistory;
 use super::registry_moment::{Asking, At, hash_at, inquire, instant};
 use super::registry_rebuild::Rebuild;
+use super::registry_secret::{Purpose, redact_view};
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -67,6 +68,8 @@ pub(crate) struct OnePerson {
     person: String,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    purpose: Purpose,
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
@@ -122,15 +125,24 @@ impl OnePerson {
         let settings: settings::Registry = self.file.sections()?;
         let shown = executor::run(async {
             let pool = registry_pool(&settings.registry)?;
-            show(&pool, find(&pool, &self.person).await?).await
+            let mut shown = show(&pool, find(&pool, &self.person).await?).await?;
+            let secrets = self.purpose.secrets(&pool, shown.view.person_id, "registry show").await?;
+            redact_view(&mut shown.view, &secrets, None, None);
+            anyhow::Ok(shown)
         })?;
         self.output.show(&shown)
     }
 
     fn execute_at(&self) -> anyhow::Result<()> {
         let settings: Asking = self.file.sections()?;
-        let inquiry = executor::run(inquire(&settings, &self.person, self.at))?;
-        let view = inquiry.view();
+        let (inquiry, secrets) = executor::run(async {
+            let inquiry = inquire(&settings, &self.person, self.at).await?;
+            let pool = settings.pool()?;
+            let secrets = self.purpose.secrets(&pool, inquiry.person_id(), "registry show").await?;
+            anyhow::Ok((inquiry, secrets))
+        })?;
+        let mut view = inquiry.view();
+        redact_view(&mut view, &secrets, Some(inquiry.day), self.at.moment().known);
         let past = Past { as_of: inquiry.day, as_known: self.at.moment().known, rule_set: inquiry.rule_set };
         self.output.show(&Shown { asked: view.person_id, view, past: Some(past) })
     }

@@ -10,6 +10,7 @@ use registry_store::Inquiry;
 use serde::Serialize;
 
 use super::registry_moment::{Asking, At, inquire};
+use super::registry_secret::{Purpose, redact_explanations};
 use crate::executor;
 use crate::output::{Answer, Output};
 use crate::settings::ConfigFile;
@@ -28,6 +29,8 @@ pub(crate) struct Explain {
     #[command(flatten)]
     at: At,
     #[command(flatten)]
+    purpose: Purpose,
+    #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
     output: Output,
@@ -41,11 +44,18 @@ impl Explain {
     /// Does it.
     pub(crate) fn execute(self) -> anyhow::Result<()> {
         let settings: Asking = self.file.sections()?;
-        let inquiry = executor::run(inquire(&settings, &self.person, self.at))?;
+        let (inquiry, secrets) = executor::run(async {
+            let inquiry = inquire(&settings, &self.person, self.at).await?;
+            let pool = settings.pool()?;
+            let secrets = self.purpose.secrets(&pool, inquiry.person_id(), "registry explain").await?;
+            anyhow::Ok((inquiry, secrets))
+        })?;
         if let Some(field) = self.field.as_ref().filter(|field| !inquiry.knows(field)) {
             bail!("FIELD: the rules in force then have no item {field}; `dansync rules show` lists them");
         }
-        self.output.show(&Told::of(&inquiry, self.field.as_ref(), self.at))
+        let mut told = Told::of(&inquiry, self.field.as_ref(), self.at);
+        redact_explanations(&mut told.fields, &secrets, inquiry.day, self.at.moment().known);
+        self.output.show(&told)
     }
 }
 

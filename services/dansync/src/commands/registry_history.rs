@@ -13,6 +13,7 @@ use sqlx::PgPool;
 
 use super::registry::{UNPUBLISHED, find};
 use super::registry_moment::At;
+use super::registry_secret::{Purpose, redact_history};
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -28,6 +29,8 @@ pub(crate) struct ShowHistory {
     person: String,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    purpose: Purpose,
     /// Versions of the person after this one: where the page before ended.
     #[arg(long, value_name = "VERSION", default_value_t = 0)]
     after: u32,
@@ -53,7 +56,10 @@ impl ShowHistory {
         };
         let history = executor::run(async {
             let pool = registry_pool(&settings.registry)?;
-            history(&pool, find(&pool, &self.person).await?, &page).await
+            let mut history = history(&pool, find(&pool, &self.person).await?, &page).await?;
+            let secrets = self.purpose.secrets(&pool, history.person_id, "registry history").await?;
+            redact_history(&mut history.versions, &mut history.records, &secrets);
+            anyhow::Ok(history)
         })?;
         self.output.show(&history)
     }

@@ -70,6 +70,13 @@ pub(crate) struct Asking {
     fingerprint_key_file: SecretFile,
 }
 
+impl Asking {
+    /// The registry asked.
+    pub(crate) fn pool(&self) -> anyhow::Result<sqlx::PgPool> {
+        registry_pool(&self.registry)
+    }
+}
+
 /// Asks for a person at a moment. The text may be a number, so that no error repeats it.
 pub(crate) async fn inquire(settings: &Asking, text: &str, at: At) -> anyhow::Result<Inquiry> {
     let pool = registry_pool(&settings.registry)?;

@@ -40,6 +40,8 @@ pub(crate) enum Service {
     Reconciler,
     /// Authorises and delivers what each agreement may have.
     Dispatcher,
+    /// Brings answers into a table of a source's own database.
+    SourceInbox,
     /// Shows open cases and takes the stewards' decisions.
     StewardConsole,
 }
@@ -51,6 +53,7 @@ impl Service {
             Self::SourceAdapter => "source-adapter",
             Self::Reconciler => "reconciler",
             Self::Dispatcher => "dispatcher",
+            Self::SourceInbox => "source-inbox",
             Self::StewardConsole => "steward-console",
         }
     }
@@ -65,6 +68,9 @@ impl Run {
             }
             Service::Reconciler => self.start(|config: &reconciler::Config| &config.admin, reconciler::run),
             Service::Dispatcher => self.start(|config: &dispatcher::Config| &config.admin, dispatcher::run),
+            Service::SourceInbox => {
+                self.start(|config: &source_inbox::Config| &config.admin, source_inbox::run)
+            }
             Service::StewardConsole => {
                 self.start(|config: &steward_console::Config| &config.admin, steward_console::run)
             }

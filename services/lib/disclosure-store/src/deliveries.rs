@@ -3,10 +3,11 @@
 //! Statements that look up by key ask for `outcome is null`, those that look for work for `settled_at is null`: the same rows,
 //! but the first keep the planner from scanning the index of open deliveries once for each key.
 
-use crate::{LaneKey, StoreError};
+use crate::{LaneKey, NewEntry, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::PersonId;
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -154,33 +155,43 @@ pub struct Pending {
     pub oldest_seconds: f64,
 }
 
-/// Adds deliveries, in the transaction of their ledger entries.
-pub async fn insert_deliveries(
+/// Adds releases: each with its ledger entry and its delivery, which share reference, mode and release number. A second
+/// entry for the same (release, mode) is an error.
+pub async fn insert_releases(
     connection: &mut PgConnection,
-    deliveries: &[NewDelivery],
+    releases: &[(NewEntry, NewDelivery)],
 ) -> Result<(), StoreError> {
+    fn column<'a, T>(releases: &'a [(NewEntry, NewDelivery)], of: impl Fn(&'a NewDelivery) -> T) -> Vec<T> {
+        releases.iter().map(|(_, delivery)| of(delivery)).collect()
+    }
     // Arrays of arrays do not exist in PostgreSQL: field names travel as one text each, split there.
     sqlx::query(
-        "insert into delivery (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation,
+        "with r as (
+             select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[],
+                     $7::integer[], $8::integer[], $9::text[], $10::text[], $11::bytea[], $12::bytea[], $13::bytea[])
+               as r (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation, event, fields,
+                     payload, bytes, salt)),
+         entry as (
+             insert into ledger_entry (ref, entry_id, agreement, mode, release_no, bytes, salt)
+             select ref, entry_id, agreement, mode, release_no, bytes, salt from r)
+         insert into delivery (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation,
                                event, fields, payload)
          select ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation, event,
-                string_to_array(fields, ' '), payload
-         from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::integer[],
-                     $8::integer[], $9::text[], $10::text[], $11::bytea[])
-              as d (ref, mode, release_no, agreement, person_id, entry_id, agreement_version, generation, event, fields,
-                    payload)",
+                string_to_array(fields, ' '), payload from r",
     )
-    .bind(deliveries.iter().map(|d| d.reference.as_str()).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.mode).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.release_no).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.agreement.as_str()).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.person_id).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.entry_id).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.agreement_version).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.generation).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.event.as_str()).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.fields.join(" ")).collect::<Vec<_>>())
-    .bind(deliveries.iter().map(|d| d.payload.as_slice()).collect::<Vec<_>>())
+    .bind(column(releases, |d| d.reference.as_str()))
+    .bind(column(releases, |d| d.mode))
+    .bind(column(releases, |d| d.release_no))
+    .bind(column(releases, |d| d.agreement.as_str()))
+    .bind(column(releases, |d| d.person_id))
+    .bind(column(releases, |d| d.entry_id))
+    .bind(column(releases, |d| d.agreement_version))
+    .bind(column(releases, |d| d.generation))
+    .bind(column(releases, |d| d.event.as_str()))
+    .bind(column(releases, |d| d.fields.join(" ")))
+    .bind(column(releases, |d| d.payload.as_slice()))
+    .bind(releases.iter().map(|(entry, _)| entry.bytes.as_slice()).collect::<Vec<_>>())
+    .bind(releases.iter().map(|(entry, _)| entry.salt.as_slice()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
@@ -242,19 +253,6 @@ pub async fn open_deliveries(
             })
         })
         .collect()
-}
-
-/// Whether there is something to send on a lane now.
-pub async fn is_waiting(connection: &mut PgConnection, lane: &LaneKey) -> Result<bool, StoreError> {
-    let waiting = sqlx::query_scalar(
-        "select exists (select from delivery
-                        where agreement = $1 and mode = $2 and settled_at is null and retry_at <= clock_timestamp())",
-    )
-    .bind(&lane.agreement)
-    .bind(&lane.mode)
-    .fetch_one(connection)
-    .await?;
-    Ok(waiting)
 }
 
 /// Notes that these are about to be sent: from here on each may have been received.
@@ -371,6 +369,23 @@ pub async fn pending(connection: &mut PgConnection, agreement: &str) -> Result<P
     .fetch_one(connection)
     .await?;
     Ok(Pending { records, oldest_seconds: oldest_seconds.unwrap_or(0.0) })
+}
+
+/// Those of the references with a delivery without outcome.
+pub async fn references_open(
+    connection: &mut PgConnection,
+    mode: &str,
+    references: &[&str],
+) -> Result<BTreeSet<String>, StoreError> {
+    let open: Vec<String> = sqlx::query_scalar(
+        "select r from unnest($2::text[]) as r
+         where exists (select from delivery d where d.ref = r and d.mode = $1 and d.outcome is null)",
+    )
+    .bind(mode)
+    .bind(references)
+    .fetch_all(connection)
+    .await?;
+    Ok(open.into_iter().collect())
 }
 
 fn columns(keys: &[DeliveryKey]) -> (Vec<&str>, Vec<i64>) {

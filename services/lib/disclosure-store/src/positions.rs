@@ -40,56 +40,46 @@ pub async fn claim_positions(
     Ok(rows)
 }
 
-/// Locks the partitions' rows; gives those that are still this owner's, with what they stand at.
-pub async fn fence_positions(
+/// A partition of a batch: the epoch under which it was read, and the offset that follows its last record.
+#[derive(Clone, Copy, Debug)]
+pub struct Moving<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition.
+    pub partition: i32,
+    /// The owner's epoch.
+    pub owner_epoch: i64,
+    /// The next offset, once this transaction commits.
+    pub next_offset: i64,
+}
+
+/// Moves the positions that are still this owner's, and gives them as they stood: records below are applied already. Until
+/// the transaction ends nobody else can claim them; what it applies comes after, and stands or falls with it.
+pub async fn move_positions(
     connection: &mut PgConnection,
     group: &str,
-    claims: &[(&str, i32, i64)],
+    moving: &[Moving<'_>],
 ) -> Result<Vec<StoredPosition>, StoreError> {
-    let (topics, numbers, epochs) = columns(claims);
     let rows = sqlx::query_as(
-        "select p.topic, p.partition, p.next_offset, p.owner_epoch
-         from consumer_position p
-         join unnest($2::text[], $3::integer[], $4::bigint[]) as c (topic, partition, owner_epoch)
-           using (topic, partition, owner_epoch)
-         where p.group_id = $1
-         order by p.topic, p.partition
-         for update of p",
+        "with held as (
+             select p.topic, p.partition, p.next_offset, p.owner_epoch, m.next_offset as moved_to
+             from unnest($2::text[], $3::integer[], $4::bigint[], $5::bigint[])
+                  as m (topic, partition, owner_epoch, next_offset)
+             join consumer_position p using (topic, partition, owner_epoch)
+             where p.group_id = $1
+             order by p.topic, p.partition
+             for update of p),
+         moved as (
+             update consumer_position p set next_offset = greatest(h.next_offset, h.moved_to)
+             from held h where p.group_id = $1 and p.topic = h.topic and p.partition = h.partition)
+         select topic, partition, next_offset, owner_epoch from held",
     )
     .bind(group)
-    .bind(topics)
-    .bind(numbers)
-    .bind(epochs)
+    .bind(moving.iter().map(|m| m.topic).collect::<Vec<_>>())
+    .bind(moving.iter().map(|m| m.partition).collect::<Vec<_>>())
+    .bind(moving.iter().map(|m| m.owner_epoch).collect::<Vec<_>>())
+    .bind(moving.iter().map(|m| m.next_offset).collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     Ok(rows)
-}
-
-/// Moves positions whose rows are locked by [`fence_positions`] in the same transaction.
-pub async fn advance_positions(
-    connection: &mut PgConnection,
-    group: &str,
-    next: &[(&str, i32, i64)],
-) -> Result<(), StoreError> {
-    let (topics, numbers, offsets) = columns(next);
-    sqlx::query(
-        "update consumer_position p set next_offset = n.next_offset
-         from unnest($2::text[], $3::integer[], $4::bigint[]) as n (topic, partition, next_offset)
-         where p.group_id = $1 and p.topic = n.topic and p.partition = n.partition",
-    )
-    .bind(group)
-    .bind(topics)
-    .bind(numbers)
-    .bind(offsets)
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-fn columns<'a>(rows: &[(&'a str, i32, i64)]) -> (Vec<&'a str>, Vec<i32>, Vec<i64>) {
-    (
-        rows.iter().map(|r| r.0).collect(),
-        rows.iter().map(|r| r.1).collect(),
-        rows.iter().map(|r| r.2).collect(),
-    )
 }

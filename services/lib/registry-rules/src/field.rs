@@ -100,6 +100,17 @@ impl FieldValue {
         )
     }
 
+    /// In one line, for people: a structure as `part=text, …`, a list with `;` between its items.
+    pub fn readable(&self) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Parts(parts) => {
+                parts.iter().map(|(part, text)| format!("{part}={text}")).collect::<Vec<_>>().join(", ")
+            }
+            Self::List(items) => items.iter().map(Self::readable).collect::<Vec<_>>().join("; "),
+        }
+    }
+
     /// The scalar, or the named part.
     pub fn part(&self, name: &str) -> Option<&str> {
         match self {

@@ -217,7 +217,7 @@ impl LinkKind {
 }
 
 /// What became of a source's record: the answer that goes back to the source (topic `answers`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Which record.
     pub record_key: RecordKey,
@@ -225,8 +225,57 @@ pub struct Answer {
     pub outcome: AnswerKind,
     /// With `PinIssued`: the number. Never logged.
     pub pin: Option<String>,
-    /// With `Held`: the case; with `Rejected`: reason codes.
+    /// With `Held`: the case; with `Decided`: the decision.
     pub detail: Option<String>,
+    /// With `Held`: the day by which the case is to be decided.
+    pub deadline: Option<NaiveDate>,
+    /// With `Decided`: the item. With `Rejected`: the source's own column, where one is to blame.
+    pub field: Option<String>,
+    /// With `Decided`: the value that was taken. Never logged.
+    pub value: Option<String>,
+    /// With `Decided`: the record whose value was taken. With `Rejected`: a reason code.
+    pub reason: Option<String>,
+    /// With `Rejected`: a code for what the source can do.
+    pub way_out: Option<String>,
+}
+
+impl Answer {
+    /// That a record came to this, and no more.
+    pub const fn new(record_key: RecordKey, outcome: AnswerKind) -> Self {
+        Self {
+            record_key,
+            outcome,
+            pin: None,
+            detail: None,
+            deadline: None,
+            field: None,
+            value: None,
+            reason: None,
+            way_out: None,
+        }
+    }
+
+    /// That a row could not be read, for a reason of its adapter: a code, and after a `:` what it is about, the column
+    /// last. Says what the source can do about it.
+    pub fn rejected(record_key: RecordKey, reason: &str) -> Self {
+        let (code, about) = reason.split_once(':').unzip();
+        let code = code.unwrap_or(reason);
+        // What is on no list may be a slip, or a list that has grown; all else is the row's.
+        let way_out = if code == "unknown_code" { "correct_or_report" } else { "correct" };
+        Self {
+            field: about.and_then(|about| about.rsplit(':').next()).map(ToOwned::to_owned),
+            reason: Some(code.to_owned()),
+            way_out: Some(way_out.to_owned()),
+            ..Self::new(record_key, AnswerKind::Rejected)
+        }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The key of a record may hold a number.
+        write!(f, "Answer({})", self.outcome.as_str())
+    }
 }
 
 /// What became of a record.

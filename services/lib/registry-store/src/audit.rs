@@ -83,6 +83,7 @@ fn outcomes_of(row: &OutcomeColumns) -> Outcomes {
         stale: row.5,
         quarantined: row.6,
         markers: row.7,
+        ..Outcomes::default()
     }
 }
 

@@ -12,6 +12,7 @@ mod day;
 mod decisions;
 mod due;
 mod error;
+mod figures;
 mod grants;
 mod history;
 mod inquiry;
@@ -26,10 +27,12 @@ mod person_pages;
 mod persons;
 mod positions;
 mod rebuild;
+mod records_now;
 mod register;
 mod rehearse;
 mod rule_sets;
 mod rulings;
+mod secrets;
 mod show;
 mod snapshots;
 mod state;
@@ -53,6 +56,7 @@ pub use day::{
 pub use decisions::{decisions_naming, keep_decisions, records_decided};
 pub use due::{DueReason, add_due, replace_dates, take_due};
 pub use error::StoreError;
+pub use figures::{CaseFigure, Figures, QuarantineFigure, UNREADABLE, figures};
 pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
 pub use history::{
     HISTORY_LIMIT, HistoryEntry, HistoryPage, LinkHistory, RecordHistory, link_history, person_history,
@@ -84,10 +88,12 @@ pub use rebuild::{
     KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
     recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
+pub use records_now::records_now;
 pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor};
+pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,

@@ -89,6 +89,8 @@ pub async fn fence_positions(
 /// What became of the records of a partition. Together they are the records read; markers are counted beside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcomes {
+    /// Records handed over, counted before anything became of them; not counted at fences.
+    pub read: i64,
     /// Newer and different: it stands now.
     pub applied: i64,
     /// Newer, saying the same: only the version moved.
@@ -106,6 +108,7 @@ pub struct Outcomes {
 impl Outcomes {
     /// Adds another count.
     pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
         self.applied += other.applied;
         self.no_change += other.no_change;
         self.duplicate += other.duplicate;
@@ -130,10 +133,11 @@ pub async fn move_positions(
     sqlx::query(
         "update consumer_position p set next_offset = t.next_offset, applied = p.applied + t.applied,
            no_change = p.no_change + t.no_change, duplicate = p.duplicate + t.duplicate, stale = p.stale + t.stale,
-           quarantined = p.quarantined + t.quarantined, markers = p.markers + t.markers, updated_at = now()
+           quarantined = p.quarantined + t.quarantined, markers = p.markers + t.markers, read = p.read + t.read,
+           updated_at = now()
          from unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-           $9::bigint[], $10::bigint[])
-           as t (topic, partition, next_offset, applied, no_change, duplicate, stale, quarantined, markers)
+           $9::bigint[], $10::bigint[], $11::bigint[])
+           as t (topic, partition, next_offset, applied, no_change, duplicate, stale, quarantined, markers, read)
          where p.consumer_group = $1 and p.topic = t.topic and p.partition = t.partition",
     )
     .bind(group)
@@ -146,6 +150,7 @@ pub async fn move_positions(
     .bind(column(|c| c.stale))
     .bind(column(|c| c.quarantined))
     .bind(column(|c| c.markers))
+    .bind(column(|c| c.read))
     .execute(connection)
     .await?;
     Ok(())

@@ -175,7 +175,7 @@ fn view(
     }
 }
 
-async fn catalogue_in_force(pool: &PgPool) -> Result<FieldCatalogue, StoreError> {
+pub(crate) async fn catalogue_in_force(pool: &PgPool) -> Result<FieldCatalogue, StoreError> {
     let mut connection = pool.acquire().await?;
     let present = crate::present(&mut connection).await?;
     let text = catalogue_of(&mut connection, &present.rule_set).await?;

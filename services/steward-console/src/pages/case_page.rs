@@ -8,6 +8,7 @@ use super::refusal::Refusal;
 use super::visitor::Member;
 use crate::desk::{CaseSheet, DecideError, DecideRequest, decide as decide_case, is_case_id, show_case};
 use crate::language::Texts;
+use crate::metrics::SensitiveView;
 use crate::rules::Rules;
 use crate::vocabulary;
 use askama::Template;
@@ -148,6 +149,7 @@ async fn answer(app: &App, member: &Member, id: &str, sent: &Sent, error: Option
     }
     match show_case(&app.desk, &member.actor(), id).await {
         Ok(Some(sheet)) => {
+            app.metrics.viewed(SensitiveView::Case);
             let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
             show(status, &CasePage::of(&sheet, &app.desk.rules, Frame::of(&member.visitor), sent, error))
         }

@@ -110,6 +110,11 @@ impl<'a> Decoder<'a> {
         self.optional(part, |d| d.string(part))
     }
 
+    /// A day `YYYY-MM-DD` that may be missing.
+    pub(crate) fn optional_day(&mut self, part: &'static str) -> Result<Option<NaiveDate>, DecodeError> {
+        self.optional(part, |d| d.day(part))
+    }
+
     /// All blocks of an array, each item handed to `read`. Every item takes at least a byte, so memory stays in proportion.
     pub(crate) fn each(
         &mut self,

@@ -20,7 +20,12 @@ pub fn encode_answer(answer: &Answer, out: &mut Vec<u8>) -> Result<(), EncodeErr
         e.text("record_key", answer.record_key.as_str())?;
         e.index(kind_index(answer.outcome));
         e.optional_text("pin", answer.pin.as_deref())?;
-        e.optional_text("detail", answer.detail.as_deref())
+        e.optional_text("detail", answer.detail.as_deref())?;
+        e.optional_text("deadline", answer.deadline.map(|day| day.to_string()).as_deref())?;
+        e.optional_text("field", answer.field.as_deref())?;
+        e.optional_text("value", answer.value.as_deref())?;
+        e.optional_text("reason", answer.reason.as_deref())?;
+        e.optional_text("way_out", answer.way_out.as_deref())
     })
 }
 
@@ -32,6 +37,11 @@ pub fn decode_answer(body: &[u8]) -> Result<Answer, DecodeError> {
             outcome: d.symbol("outcome", &AnswerKind::ALL)?,
             pin: d.optional_string("pin")?,
             detail: d.optional_string("detail")?,
+            deadline: d.optional_day("deadline")?,
+            field: d.optional_string("field")?,
+            value: d.optional_string("value")?,
+            reason: d.optional_string("reason")?,
+            way_out: d.optional_string("way_out")?,
         })
     })
 }

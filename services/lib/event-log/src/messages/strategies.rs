@@ -203,6 +203,16 @@ pub(crate) fn link_event() -> impl Strategy<Value = LinkEvent> {
 }
 
 pub(crate) fn answer() -> impl Strategy<Value = Answer> {
-    (record_key(), select(AnswerKind::ALL.to_vec()), option::of(text()), option::of(text()))
-        .prop_map(|(record_key, outcome, pin, detail)| Answer { record_key, outcome, pin, detail })
+    let said = || option::of(text());
+    let deadline =
+        option::of((0..100_000).prop_map(|n| NaiveDate::from_num_days_from_ce_opt(700_000 + n).unwrap()));
+    (
+        record_key(),
+        select(AnswerKind::ALL.to_vec()),
+        deadline,
+        [said(), said(), said(), said(), said(), said()],
+    )
+        .prop_map(|(record_key, outcome, deadline, [pin, detail, field, value, reason, way_out])| {
+            Answer { record_key, outcome, pin, detail, deadline, field, value, reason, way_out }
+        })
 }

@@ -114,11 +114,11 @@ families! {
     CounterFamily SERIALIZATION_RETRIES "dansync_serialization_retries_total" ["service"]
         "Transactions repeated after a deadlock or serialization failure.";
     GaugeFamily QUARANTINE_RECORDS "dansync_quarantine_records" ["source", "reason"]
-        "Records in quarantine.";
+        "Rows whose newest version cannot be read, and messages that are none.";
     GaugeFamily QUARANTINE_OLDEST_AGE "dansync_quarantine_oldest_age_seconds" ["source"]
         "Age of the oldest record in quarantine.";
     GaugeFamily LEDGER_GAP "dansync_ledger_gap_records" ["topic"]
-        "Records read without an outcome.";
+        "Records read of which nothing became; must stay 0.";
     GaugeFamily REGISTRY_RECORDS "dansync_registry_records" ["status"]
         "Persons in the registry.";
     HistogramFamily EVENT_FRESHNESS "dansync_event_freshness_seconds" ["stage", "source", "subscriber"]
@@ -127,6 +127,10 @@ families! {
     HistogramFamily REGISTRATION_DELAY "dansync_registration_delay_seconds" ["event_type"]
         in REGISTRATION_SECONDS
         "From the legal event to its registration.";
+
+    // Answers to the sources
+    CounterFamily INBOX_ANSWERS "dansync_inbox_answers_total" ["source", "outcome"]
+        "Answers written into a source's own table.";
 
     // Stewardship
     GaugeFamily CONFLICTS_OPEN "dansync_conflicts_open" ["type", "priority"]
@@ -184,7 +188,7 @@ families! {
     CounterFamily AUTH_EVENTS "dansync_auth_events_total" ["event", "result"]
         "Sign-ins and other authentication events.";
     CounterFamily SENSITIVE_VIEWS "dansync_sensitive_views_total" ["kind"]
-        "Masked values that were revealed.";
+        "How often values of a person were shown to somebody, each noted in an audit log with who and what.";
     CounterFamily RATE_LIMITED_REQUESTS "dansync_rate_limited_requests_total" ["route"]
         "Requests refused because too many came.";
     CounterFamily CROSS_SITE_REJECTIONS "dansync_cross_site_rejections_total" ["route"]

@@ -1,0 +1,149 @@
+//! What of a person's past only those may see who have a purpose for it: the family secret of an adoption, as it is now.
+//! Whoever asks about an earlier moment is bound by it as well. A view for a purpose is noted before it is given.
+
+use crate::show::{catalogue_in_force, record};
+use crate::{StoreError, history};
+use chrono::{DateTime, NaiveDate, Utc};
+use registry_rules::{
+    Cardinality, FamilySecret, FieldCatalogue, FieldName, PersonId, RecordKey, SourceRecord, family_secret,
+};
+use sqlx::{PgConnection, PgPool};
+
+/// Records of one person that are read; beyond it a person is an error of matching.
+const MOST_RECORDS: i64 = 1_000;
+/// Ids that lead to another: longer chains would be a fault of ours.
+const MOST_REDIRECTS: usize = 16;
+
+/// A secret, and since when the registry has known of it.
+#[derive(Clone, Debug)]
+struct Kept {
+    secret: FamilySecret,
+    known_since: Option<DateTime<Utc>>,
+}
+
+/// The secrets that a person's past holds: their own adoption, and that of a child they gave birth to.
+#[derive(Clone, Debug, Default)]
+pub struct FamilySecrets(Vec<Kept>);
+
+impl FamilySecrets {
+    /// Whether what an item said is secret: on a legal day, as known at a moment (none: now).
+    pub fn hides(&self, field: &FieldName, valid_on: NaiveDate, known_at: Option<DateTime<Utc>>) -> bool {
+        self.0.iter().any(|kept| {
+            let untold = known_at.zip(kept.known_since).is_some_and(|(at, since)| at < since);
+            kept.secret.covers(field, valid_on) || (untold && kept.secret.fields.contains(field))
+        })
+    }
+
+    /// Whether a record tells of a secret.
+    pub fn hides_record(&self, record_key: &RecordKey) -> bool {
+        self.0.iter().any(|kept| kept.secret.covers_record(record_key))
+    }
+}
+
+/// The secrets of a person, or of who the id leads to now.
+pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySecrets, StoreError> {
+    let catalogue = catalogue_in_force(pool).await?;
+    let mut connection = pool.acquire().await?;
+    let own = records_of(&mut connection, person).await?;
+    let mut found = Vec::new();
+    if let Some(secret) = family_secret(&own, &catalogue) {
+        let known_since = known_since(&mut connection, &secret).await?;
+        found.push(Kept { secret, known_since });
+    }
+    for birth in own.iter().filter(|record| is_parent(&record.record_key)) {
+        found.extend(of_child(&mut connection, birth, &catalogue).await?);
+    }
+    Ok(FamilySecrets(found))
+}
+
+fn is_parent(key: &RecordKey) -> bool {
+    (key.source(), key.entity()) == ("civil_status", "birth") && matches!(key.role(), "mother" | "father")
+}
+
+/// Of a birth whose child was adopted since: that it names this parent, and whom the parent was related to by it.
+async fn of_child(
+    connection: &mut PgConnection,
+    birth: &SourceRecord,
+    catalogue: &FieldCatalogue,
+) -> Result<Option<Kept>, StoreError> {
+    let child: Option<PersonId> = sqlx::query_scalar(
+        "select a.leads_to from record_latest r join anchor a on a.anchor = r.anchor where r.record_key = $1",
+    )
+    .bind(birth.record_key.row().record("child").as_str())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(child) = child else { return Ok(None) };
+    let Some(secret) = family_secret(&records_of(connection, child).await?, catalogue) else {
+        return Ok(None);
+    };
+    let known_since = known_since(connection, &secret).await?;
+    let relations = catalogue.iter().filter(|f| f.family_secret && f.cardinality == Cardinality::Relation);
+    let secret = FamilySecret {
+        fields: relations.map(|f| f.name.clone()).collect(),
+        since: secret.since,
+        records: vec![birth.record_key.clone()],
+    };
+    Ok(Some(Kept { secret, known_since }))
+}
+
+async fn known_since(
+    connection: &mut PgConnection,
+    secret: &FamilySecret,
+) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let acts = secret.records.iter().filter(|key| key.entity() == "adoption");
+    let since = sqlx::query_scalar("select min(received_at) from record_version where record_key = any($1)")
+        .bind(acts.map(RecordKey::as_str).collect::<Vec<_>>())
+        .fetch_one(connection)
+        .await?;
+    Ok(since)
+}
+
+async fn records_of(
+    connection: &mut PgConnection,
+    person: PersonId,
+) -> Result<Vec<SourceRecord>, StoreError> {
+    let mut person = person;
+    for _ in 0..MOST_REDIRECTS {
+        let image = history::newest_image(connection, person).await?;
+        match image.and_then(|image| image.merged_into) {
+            Some(into) => person = into,
+            None => break,
+        }
+    }
+    let payloads: Vec<Vec<u8>> = sqlx::query_scalar(
+        "select v.payload from anchor a join record_latest r on r.anchor = a.anchor
+         join record_version v on v.record_key = r.record_key and v.epoch = r.epoch and v.position = r.position
+           and v.ordinal = r.ordinal
+         where a.leads_to = $1 limit $2",
+    )
+    .bind(person)
+    .bind(MOST_RECORDS)
+    .fetch_all(connection)
+    .await?;
+    payloads.iter().map(|payload| record(payload)).collect()
+}
+
+/// Who sees a person's whole past, and what for.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretView<'a> {
+    /// Who.
+    pub viewer: &'a str,
+    /// Whose past.
+    pub person: PersonId,
+    /// What for.
+    pub purpose: &'a str,
+    /// By which command.
+    pub command: &'a str,
+}
+
+/// Notes a view, before anything is shown.
+pub async fn note_secret_view(pool: &PgPool, view: &SecretView<'_>) -> Result<(), StoreError> {
+    sqlx::query("insert into secret_view (viewer, person_id, purpose, command) values ($1, $2, $3, $4)")
+        .bind(view.viewer)
+        .bind(view.person)
+        .bind(view.purpose)
+        .bind(view.command)
+        .execute(pool)
+        .await?;
+    Ok(())
+}
