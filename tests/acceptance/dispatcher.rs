@@ -1,6 +1,7 @@
 //! From person images to topics and sector databases: real Kafka, registry and PostgreSQL, dispatchers in this process.
 
 mod broken;
+mod holders;
 
 use acceptance::stack::{Role, SharedStack, Stack, shared};
 use chrono::{NaiveDate, TimeZone, Utc};

@@ -1,6 +1,7 @@
 //! The merge transaction on a real PostgreSQL, without the log: whatever the order, the state is the same.
 
 mod broken;
+mod cases;
 mod generated;
 mod history;
 mod neighbours;

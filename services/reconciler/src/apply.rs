@@ -128,6 +128,7 @@ impl Reconciler {
             regrouped: identified.regrouped,
             groups: attaching.groups.clone(),
             contradicted: contradicted(&attaching),
+            changed: changed(&attaching),
         };
         request.persons.extend(persons_of(connection, &decisions).await?);
         let merged = merge(connection, &ground, &request).await?;
@@ -209,7 +210,7 @@ impl Summary {
         self.versions += merged.versions.len();
         self.more_to_do |= !merged.neighbours.is_empty();
         for case in &merged.cases {
-            *self.cases.entry((case.event, case.case.kind.clone())).or_default() += 1;
+            *self.cases.entry((case.event.as_str(), case.case.kind.clone())).or_default() += 1;
         }
     }
 }
@@ -233,9 +234,15 @@ fn decisions(kept: &Kept<'_>) -> Vec<(RecordKey, Decision)> {
 
 fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
     let all = attaching.changed.iter().chain(&attaching.others);
-    all.filter(|r| r.old.contradicted)
+    all.filter(|r| r.old.contradicted || r.new.anchor.is_none())
         .filter_map(|r| RecordKey::try_from(r.record_key.clone()).ok())
         .collect()
+}
+
+/// The records that bring something new: those of the batch, decisions aside.
+fn changed(attaching: &Attaching) -> BTreeSet<RecordKey> {
+    let keys = attaching.changed.iter().filter(|r| r.new.anchor.is_some() || r.old.anchor.is_some());
+    keys.filter_map(|r| RecordKey::try_from(r.record_key.clone()).ok()).collect()
 }
 
 /// The persons whose records decisions name, or those that they take back.

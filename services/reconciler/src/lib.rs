@@ -31,8 +31,10 @@ mod metrics;
 mod rebuild;
 mod recall;
 mod reconciler;
+mod ruled;
 mod rules;
 mod run;
+mod settle;
 mod sweep;
 mod take_over;
 

@@ -5,6 +5,8 @@
 
 mod anchors;
 mod audit;
+mod case_list;
+mod case_standing;
 mod case_view;
 mod cases;
 mod database;
@@ -38,10 +40,13 @@ pub use audit::{
     FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
     mark_fences,
 };
-pub use case_view::{CaseCursor, CaseFacts, OpenCase, case_facts, grant_case_view, open_cases};
+pub use case_list::{CaseCounts, CaseView, case_counts, list_cases, show_case};
+pub use case_standing::CaseStanding;
+pub use case_view::{
+    CaseCursor, CaseFacts, CaseFilter, OpenCase, case_facts, grant_case_view, open_cases, open_cases_of,
+};
 pub use cases::{
-    CaseRow, CaseView, StoredCase, case_id, case_subject, fingerprint_key, list_cases, load_cases, show_case,
-    write_cases,
+    CaseRow, StoredCase, case_id, case_subject, fingerprint_key, load_cases, read_subject, write_cases,
 };
 pub use database::{connect, migrate};
 pub use day::{
@@ -68,8 +73,8 @@ pub use load::{
 };
 pub use locks::{lock_keys, wait_briefly};
 pub use merging::{
-    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
-    records_at_anchors, records_of_groups,
+    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, latest_payloads,
+    persons_at_anchors, records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use person_pages::{PersonPage, PersonPages, state_hash_at};
