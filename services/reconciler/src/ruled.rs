@@ -3,7 +3,7 @@
 use crate::gather::{Own, record_of};
 use registry_rules::{
     CaseFinding, FingerprintKey, IdentityDecision, PersonId, RecordKey, SourceRecord, in_force,
-    marked_confusions, stale_links,
+    questions_of_rulings,
 };
 use registry_store::{StoreError, decisions_on, latest_payloads};
 use sqlx::PgConnection;
@@ -46,28 +46,22 @@ pub(crate) async fn found_on_records(
 ) -> Result<Vec<CaseFinding>, StoreError> {
     let named = own.values().flat_map(|own| &own.ruled).map(RecordKey::as_str);
     let ruled = Ruled::on(connection, named).await?;
-    let in_force = ruled.in_force();
-    if in_force.is_empty() {
+    if ruled.0.is_empty() {
         return Ok(Vec::new());
     }
-    let now = considered_now(connection, own, &in_force).await?;
-    let mut findings = Vec::new();
-    for person in own.values().filter(|own| own.stands()) {
-        let records: BTreeSet<&RecordKey> = person.records.iter().map(|record| &record.record_key).collect();
-        findings.extend(marked_confusions(&person.records, &in_force, key));
-        findings.extend(stale_links(&records, &in_force, &now, key));
-    }
-    Ok(findings)
+    let now = named_now(connection, own, &ruled.0).await?;
+    let standing = own.values().filter(|own| own.stands() && !own.ruled.is_empty());
+    Ok(standing.flat_map(|own| questions_of_rulings(&own.records, &ruled.0, &now, key)).collect())
 }
 
-/// All records that the decisions considered, as they stand: the persons' own, and others as stored.
-async fn considered_now(
+/// All records that the decisions name, as they stand: the persons' own, and others as stored.
+async fn named_now(
     connection: &mut PgConnection,
     own: &BTreeMap<PersonId, Own>,
-    in_force: &[&IdentityDecision],
+    decisions: &[IdentityDecision],
 ) -> Result<BTreeMap<RecordKey, SourceRecord>, StoreError> {
     let wanted: BTreeSet<&RecordKey> =
-        in_force.iter().flat_map(|decision| &decision.considered).map(|seen| &seen.record_key).collect();
+        decisions.iter().flat_map(IdentityDecision::named).map(|named| &named.record_key).collect();
     let at_hand = own.values().flat_map(|own| &own.records).filter(|r| wanted.contains(&r.record_key));
     let mut now: BTreeMap<RecordKey, SourceRecord> =
         at_hand.map(|record| (record.record_key.clone(), record.clone())).collect();

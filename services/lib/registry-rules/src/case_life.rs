@@ -4,7 +4,6 @@
 
 use crate::{IdentityDecision, RecordKey, RulingKind};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 
 /// Where a case stands. Who has it on the desk is the console's: the registry does not know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -219,15 +218,6 @@ impl CaseLife {
         };
         Some((Self { state, waits_for: None, ..self.clone() }, event))
     }
-}
-
-/// The decisions that name one of the records as a subject, in the order given.
-pub fn rulings_on<'a>(
-    in_force: &[&'a IdentityDecision],
-    records: &BTreeSet<&RecordKey>,
-) -> Vec<&'a IdentityDecision> {
-    let names = |d: &&IdentityDecision| d.named().any(|named| records.contains(&named.record_key));
-    in_force.iter().copied().filter(names).collect()
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ mod on_day;
 mod orphan;
 mod partial_date;
 mod person;
+mod pin_register;
 mod population;
 #[cfg(test)]
 mod question_tests;
@@ -58,6 +59,7 @@ mod release;
 mod resemblance;
 mod source_record;
 mod stale_link;
+mod stands_for;
 mod state_hash;
 mod version;
 mod working_days;
@@ -66,15 +68,12 @@ pub use adoption::{FamilySecret, family_secret};
 pub use agreement::{
     Agreement, AgreementError, AgreementState, Column, ColumnContent, Environment, Mode, Title, Visibility,
 };
-pub use attach::{
-    AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
-    accepted_with_links, anchor_of, attach, offer, register_entry, source_key,
-};
+pub use attach::{AttachRule, Attachment, Offer, RecordedLinks, apart, attach, offer, source_key};
 pub use authority::{Authority, AuthorityRank, AuthorityRule, Cohort, Effect, Ground};
 pub use canonical::{ContentHash, canonical_json};
 pub use case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey, severity};
 pub use case_clock::{CaseClock, CaseClocks, ClockBasis};
-pub use case_life::{CaseEvent, CaseLife, CaseState, Ended, Handling, rulings_on};
+pub use case_life::{CaseEvent, CaseLife, CaseState, Ended, Handling};
 pub use catalogue::{
     Cardinality, Comparison, ConflictRule, FieldCatalogue, FieldDefinition, Owner, Sensitivity,
 };
@@ -103,6 +102,7 @@ pub use person::{
     Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,
     PinState, StandingField,
 };
+pub use pin_register::{PIN_REGISTER, PinRegister, RegisterEntry, anchor_of, register_entry};
 pub use population::{Condition, ConditionKind, Coverage, Population};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
@@ -110,7 +110,8 @@ pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use resemblance::{Resemblance, resemblances};
 pub use source_record::{ActReference, SourceRecord, Standing};
-pub use stale_link::{considered, stale_links};
+pub use stale_link::{considered, questions_of_rulings, stale_links};
+pub use stands_for::StandsFor;
 pub use state_hash::{StateHash, person_hash};
 pub use version::Version;
 pub use working_days::{CalendarError, DueDay, LONGEST_CLOCK, WorkingCalendar, due_on};

@@ -1,6 +1,8 @@
 //! A decision about who records belong to stands until it is taken back; when what the steward saw has changed since, its
 //! case opens again (design §3).
 
+use crate::confusion::marked_confusions;
+use crate::decision_links::in_force;
 use crate::{
     CaseFinding, CaseKind, CaseSubject, Considered, FieldValue, FingerprintKey, IdentifierKind,
     IdentityDecision, RecordKey, RulingKind, SourceRecord,
@@ -31,7 +33,7 @@ pub(crate) fn changed(seen: &Considered, now: Option<&SourceRecord>, key: &Finge
 }
 
 /// The questions of decisions in force, the earliest first, about where one of the person's own records belongs, of whose
-/// considered records (`now`) some say something else today. Of several about the same records the latest stands.
+/// records (`now`) that they name some say something else than was considered. Of several about the same records the latest stands.
 pub fn stale_links(
     own: &BTreeSet<&RecordKey>,
     in_force: &[&IdentityDecision],
@@ -59,7 +61,8 @@ pub fn stale_links(
         if !own.contains(subject) {
             continue;
         }
-        for seen in &decision.considered {
+        let named = |key: &RecordKey| decision.named().any(|named| named.record_key == *key);
+        for seen in decision.considered.iter().filter(|seen| named(&seen.record_key)) {
             let record = now.get(&seen.record_key);
             if changed(seen, record, key) {
                 let says = record.map_or_else(|| FieldValue::Text(String::new()), evidence);
@@ -79,4 +82,19 @@ pub fn stale_links(
         severity: CaseKind::StaleLink.harm(),
     };
     stale.into_iter().map(finding).collect()
+}
+
+/// The questions about a person's records that decisions about persons raise. `now` holds the records that these name, as
+/// they stand; `decisions` in any order, those taken back among them.
+pub fn questions_of_rulings<'a>(
+    own: &[SourceRecord],
+    decisions: impl IntoIterator<Item = &'a IdentityDecision>,
+    now: &BTreeMap<RecordKey, SourceRecord>,
+    key: &FingerprintKey,
+) -> Vec<CaseFinding> {
+    let in_force = in_force(decisions);
+    let keys: BTreeSet<&RecordKey> = own.iter().map(|record| &record.record_key).collect();
+    let mut questions = marked_confusions(own, &in_force, key);
+    questions.extend(stale_links(&keys, &in_force, now, key));
+    questions
 }
