@@ -3,9 +3,10 @@
 use super::world::{Make, World, apply, day, settle};
 use event_log::ControlEvent;
 use reconciler::{Body, Incoming, IncomingMessage, Reconciler};
-use registry_rules::{CaseState, Standing};
+use registry_rules::{CaseKind, CaseLife, CaseState, CaseSubject, Standing};
 use registry_store::{
-    CaseFilter, CaseView, case_counts, find_person, list_cases, open_cases_of, show_person,
+    CaseFilter, CaseRow, CaseView, StoredCase, case_counts, case_subject, find_person, list_cases,
+    open_cases_of, show_person, write_cases,
 };
 use sqlx::PgPool;
 
@@ -213,4 +214,41 @@ async fn a_link_opens_a_case_when_what_the_steward_saw_has_changed() {
     assert!(kinds.contains(&("stale_link".to_owned(), format!("record:{RESIDENT}"))), "{kinds:?}");
     world.say(&reconciler, [alone.at(120)]).await;
     assert!(open(&world.pool).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_case_of_a_pair_is_found_from_both_counts_and_ends_when_they_become_one() {
+    let (mut world, reconciler) = live().await;
+    let copy =
+        || Make::new("residence", "person", "R1", "resident").person("R1").name("Trần Mơ").born("1990-01-02");
+    world.say(&reconciler, [entry(), copy()]).await;
+    let mut persons = Vec::new();
+    for name in [RESIDENT, PIN] {
+        persons.push(find_person(&world.pool, name).await.unwrap().unwrap());
+    }
+    let before = world.state().await;
+    let subject = CaseSubject::pair(persons[1], persons[0]).unwrap();
+    let life = CaseLife::found(None, "f", None).unwrap();
+    let case = StoredCase {
+        subject: case_subject(&subject),
+        kind: CaseKind::Duplicate.as_str().to_owned(),
+        field: String::new(),
+        records: vec![RESIDENT.to_owned(), REGISTER.to_owned()],
+        life: life.0,
+    };
+    let row = CaseRow { case, event: life.1, by: None, severity: 4, on: day("2026-03-01"), due: None };
+    write_cases(&mut world.pool.acquire().await.unwrap(), &[row]).await.unwrap();
+    assert_ne!(world.state().await, before, "an open question is part of what the registry holds");
+    for person in &persons {
+        let cases = show_person(&world.pool, *person).await.unwrap().unwrap().cases;
+        assert_eq!(cases.iter().map(|case| &*case.kind).collect::<Vec<_>>(), ["duplicate"]);
+    }
+    let open_pair = open_cases_of(&world.pool, &CaseFilter::default(), None, 9).await.unwrap().remove(0);
+    persons.sort();
+    assert_eq!((open_pair.finding.subject, open_pair.persons), (subject, persons));
+    world.say(&reconciler, [copy().pin(PIN).at(110)]).await;
+    assert!(open(&world.pool).await.is_empty());
+    let gone = list_cases(&world.pool, false, 0, 9).await.unwrap().remove(0);
+    assert_eq!(gone.standing.state, CaseState::Superseded);
+    assert!(steps(&gone)[1].2.as_deref().unwrap().starts_with("merge:"));
 }
