@@ -2,6 +2,7 @@
 
 mod broken;
 mod drift;
+mod holders;
 
 use acceptance::stack::{Role, SharedStack, Stack, shared};
 use chrono::{NaiveDate, TimeZone, Utc};

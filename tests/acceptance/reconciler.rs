@@ -2,6 +2,7 @@
 
 mod broken;
 mod figures;
+mod cases;
 mod generated;
 mod history;
 mod neighbours;

@@ -183,6 +183,7 @@ impl Classed for DeskError {
     fn way_out(&self) -> Option<&'static str> {
         match self {
             Self::Registry(error) => error.way_out(),
+            Self::Disclosure(error) => error.way_out(),
             Self::Console(error) => error.way_out(),
         }
     }
@@ -190,6 +191,7 @@ impl Classed for DeskError {
     fn class(&self) -> Class {
         match self {
             Self::Registry(error) => error.class(),
+            Self::Disclosure(error) => error.class(),
             Self::Console(error) => error.class(),
         }
     }

@@ -17,7 +17,7 @@ use registry_store::{
     Attached, LoadStage, Outcomes, RulingChange, StoreError, activate_rules, begin_attaching, begin_ruling,
     fence_positions, keep_decisions, keep_former, keep_markers, keep_rulings, keep_unreadable, keep_versions,
     latest_of, load_anchors, mark_begin, mark_end, mark_fences, move_positions, move_versions, open_day,
-    put_latest, reattach, records_decided,
+    put_latest, reattach, records_decided, subjects_ruled,
 };
 use service_runtime::crash_point;
 use sqlx::PgConnection;
@@ -135,8 +135,9 @@ impl Reconciler {
             regrouped: identified.regrouped,
             groups: attaching.groups.clone(),
             contradicted: contradicted(&attaching),
+            changed: changed(&attaching),
         };
-        request.persons.extend(persons_of(connection, &decisions, &ruled).await?);
+        request.persons.extend(persons_of(connection, &decisions, &ruled, &request.changed).await?);
         let merged = merge(connection, &ground, &request).await?;
         write_merged(connection, &ground, &merged).await?;
         let mut told = answers(&attaching, &merged, &decisions);
@@ -216,7 +217,7 @@ impl Summary {
         self.versions += merged.versions.len();
         self.more_to_do |= !merged.neighbours.is_empty();
         for case in &merged.cases {
-            *self.cases.entry((case.event, case.case.kind.clone())).or_default() += 1;
+            *self.cases.entry((case.event.as_str(), case.case.kind.clone())).or_default() += 1;
         }
     }
 }
@@ -263,18 +264,28 @@ fn read_decisions<T>(
 
 fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
     let all = attaching.changed.iter().chain(&attaching.others);
-    all.filter(|r| r.old.contradicted)
+    all.filter(|r| r.old.contradicted || r.new.anchor.is_none())
         .filter_map(|r| RecordKey::try_from(r.record_key.clone()).ok())
         .collect()
 }
 
-/// The persons whose records decisions name, or those that they take back.
+/// The records that bring something new: those of the batch, decisions aside.
+fn changed(attaching: &Attaching) -> BTreeSet<RecordKey> {
+    let keys = attaching.changed.iter().filter(|r| r.new.anchor.is_some() || r.old.anchor.is_some());
+    keys.filter_map(|r| RecordKey::try_from(r.record_key.clone()).ok()).collect()
+}
+
+/// The persons whose records decisions name, or those that they take back; and those whose records decisions are about
+/// that name a changed one.
 async fn persons_of(
     connection: &mut PgConnection,
     decisions: &[(RecordKey, Decision)],
     ruled: &RulingChange,
+    changed: &BTreeSet<RecordKey>,
 ) -> Result<Vec<PersonId>, StoreError> {
     let mut keys = ruled.records.clone();
+    let changed: Vec<&str> = changed.iter().map(RecordKey::as_str).collect();
+    keys.extend(subjects_ruled(connection, &changed).await?);
     if !decisions.is_empty() {
         let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
         keys.extend(records_decided(connection, &ids).await?);

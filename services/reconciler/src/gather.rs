@@ -31,6 +31,8 @@ pub(crate) struct Own {
     pub(crate) decisions: Vec<Decision>,
     /// Records whose number names somebody else.
     pub(crate) contradicted: Vec<RecordKey>,
+    /// Records that a decision about persons names, in force or not.
+    pub(crate) ruled: Vec<RecordKey>,
 }
 
 impl Own {
@@ -123,6 +125,9 @@ fn put_records(
         let record = record_of(&row.payload)?;
         if row.contradicted {
             person.contradicted.push(record.record_key.clone());
+        }
+        if row.ruled {
+            person.ruled.push(record.record_key.clone());
         }
         if row.decided {
             decided.push(record.record_key.as_str().to_owned());
@@ -241,7 +246,7 @@ impl Around {
     }
 }
 
-/// The cases about persons, and about records that are or were contradicted.
+/// The cases about persons, alone or in pairs, and about records that are or were contradicted or that decisions name.
 pub(crate) async fn cases_about(
     connection: &mut PgConnection,
     own: &BTreeMap<PersonId, Own>,
@@ -250,7 +255,11 @@ pub(crate) async fn cases_about(
     let mut subjects: Vec<String> = own.keys().map(|id| case_subject(&CaseSubject::Person(*id))).collect();
     let contradicted = own.values().flat_map(|o| &o.contradicted).chain(were_contradicted);
     subjects.extend(contradicted.map(|key| case_subject(&CaseSubject::Record(key.clone()))));
-    load_cases(connection, &subjects).await
+    subjects.extend(
+        own.values().flat_map(|o| &o.ruled).map(|key| case_subject(&CaseSubject::Record(key.clone()))),
+    );
+    let persons: Vec<PersonId> = own.keys().copied().collect();
+    load_cases(connection, &subjects, &persons).await
 }
 
 /// The register entries that speak against contradicted records, by the class of the number each carries.

@@ -36,8 +36,10 @@ mod rebuild;
 mod recall;
 mod reconciler;
 mod register;
+mod ruled;
 mod rules;
 mod run;
+mod settle;
 mod sweep;
 mod take_over;
 

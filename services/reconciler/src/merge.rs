@@ -1,16 +1,16 @@
 //! Persons to golden records: the pure merge over all that stands of each, and the difference to what was published.
 
 use crate::gather::{Around, Own, around, cases_about, gather, speaking_against};
+use crate::ruled::found_on_records;
 use crate::rules::Rules;
+use crate::settle::settle;
 use chrono::NaiveDate;
 use event_log::Topics;
 use registry_rules::{
-    CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome,
+    CaseClocks, CaseFinding, FieldValue, FingerprintKey, IdentifierKind, Lifecycle, MergeInput, MergeOutcome,
     PersonFacts, PersonId, PersonImage, PinRegister, Prepared, RecordKey, SourceRecord, contradiction, offer,
 };
-use registry_store::{
-    CaseRow, OutboxRow, PersonWrite, StoreError, StoredCase, case_subject, image_hash, lock_keys,
-};
+use registry_store::{CaseRow, OutboxRow, PersonWrite, StoreError, image_hash, lock_keys};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,7 @@ pub(crate) struct Ground<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) key: &'a FingerprintKey,
     pub(crate) topics: &'a Topics,
+    pub(crate) clocks: &'a CaseClocks,
     pub(crate) date: NaiveDate,
 }
 
@@ -34,8 +35,10 @@ pub(crate) struct MergeRequest {
     pub(crate) regrouped: BTreeSet<PersonId>,
     /// Groups that somebody came to or left: their members are due.
     pub(crate) groups: BTreeSet<String>,
-    /// Records that were contradicted before this transaction.
+    /// Records that were contradicted before this transaction, or that it took away: a case about them may be over.
     pub(crate) contradicted: BTreeSet<RecordKey>,
+    /// Records that this transaction brings something new of.
+    pub(crate) changed: BTreeSet<RecordKey>,
 }
 
 /// What merging gives, still to be written.
@@ -51,6 +54,10 @@ pub(crate) struct Merged {
     pub(crate) held: BTreeMap<RecordKey, String>,
     /// The number in force of each record's person, for records that carry none.
     pub(crate) pins: BTreeMap<RecordKey, String>,
+    /// Persons who are dead now.
+    pub(crate) dead: BTreeSet<PersonId>,
+    /// The decisions that values stand by, by person and field.
+    pub(crate) decided: BTreeMap<(PersonId, String), String>,
 }
 
 /// Merges persons. They are locked until the end of the transaction.
@@ -98,11 +105,13 @@ pub(crate) async fn merge(
         let outcome = outcome(*person, own, prepared.remove(person), (&around, ground, request));
         let Some(outcome) = outcome else { continue };
         merged.note_pins(&own.records, &outcome.image);
+        merged.note_outcome(*person, &outcome.image);
         merged.difference(*person, own, facts.get(person), (outcome.image, outcome.next_date), ground)?;
         findings.extend(outcome.cases);
         findings.extend(contradictions(own, &against, ground.key));
     }
-    merged.settle_cases(findings, &stored);
+    findings.extend(found_on_records(connection, &own, ground.key).await?);
+    settle(connection, (&mut merged, ground, request), &own, findings, stored).await?;
     Ok(merged)
 }
 
@@ -191,6 +200,18 @@ impl Merged {
         self.pins.extend(without.map(|r| (r.record_key.clone(), pin.to_owned())));
     }
 
+    /// What may end cases of the person.
+    fn note_outcome(&mut self, person: PersonId, image: &PersonImage) {
+        if image.lifecycle == Lifecycle::Deceased {
+            self.dead.insert(person);
+        }
+        for (name, field) in &image.fields {
+            if let Some(decision) = field.rule.strip_prefix("decision/") {
+                self.decided.insert((person, name.to_string()), decision.to_owned());
+            }
+        }
+    }
+
     fn difference(
         &mut self,
         person: PersonId,
@@ -226,36 +247,6 @@ impl Merged {
             self.versions.push(OutboxRow { key: person.to_string(), id: version, topic, payload });
         }
         Ok(())
-    }
-
-    /// Opens, changes, reopens and closes: cases are what merging finds, nothing else.
-    fn settle_cases(&mut self, findings: Vec<CaseFinding>, stored: &[StoredCase]) {
-        type Key = (String, String, String);
-        let mut known: BTreeMap<Key, &StoredCase> =
-            stored.iter().map(|c| ((c.subject.clone(), c.kind.clone(), c.field.clone()), c)).collect();
-        for finding in findings {
-            let case = StoredCase {
-                subject: case_subject(&finding.subject),
-                kind: finding.kind.as_str().to_owned(),
-                field: finding.field.as_ref().map_or_else(String::new, |f| f.as_str().to_owned()),
-                open: true,
-                fingerprint: finding.fingerprint,
-            };
-            let name = registry_store::case_id(&case.subject, &case.kind, &case.field);
-            self.held.extend(finding.records.iter().map(|key| (key.clone(), name.clone())));
-            let event = match known.remove(&(case.subject.clone(), case.kind.clone(), case.field.clone())) {
-                None => "opened",
-                Some(old) if !old.open => "reopened",
-                Some(old) if old.fingerprint != case.fingerprint => "changed",
-                Some(_) => continue,
-            };
-            let records = finding.records.iter().map(|key| key.as_str().to_owned()).collect();
-            self.cases.push(CaseRow { case, event, records, severity: i16::from(finding.severity) });
-        }
-        for case in known.into_values().filter(|case| case.open) {
-            let case = StoredCase { open: false, ..case.clone() };
-            self.cases.push(CaseRow { case, event: "closed", records: Vec::new(), severity: 0 });
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::merge::Ground;
 use crate::rules::{Rules, RulesInForce, rule_set_name};
 use chrono::NaiveDate;
 use event_log::Topics;
-use registry_rules::{FieldCatalogue, FingerprintKey};
+use registry_rules::{CaseClocks, FieldCatalogue, FingerprintKey};
 use registry_store::{
     LoadStage, StoreError, advance_stage, declare_sources, ensure_rules, present, present_while_loading,
 };
@@ -32,6 +32,7 @@ pub struct Reconciler {
     pub(crate) pool: PgPool,
     pub(crate) settings: Settings,
     rules: RulesInForce,
+    clocks: CaseClocks,
     /// The first load is over: that never changes back, unless everything is made anew.
     live: AtomicBool,
 }
@@ -53,6 +54,7 @@ impl Reconciler {
         today: NaiveDate,
     ) -> Result<Self, StoreError> {
         let parsed = FieldCatalogue::parse(catalogue).map_err(|_| StoreError::Unreadable("rule set"))?;
+        let clocks = CaseClocks::shipped().map_err(|_| StoreError::Unreadable("clocks of cases"))?;
         let name = rule_set_name(parsed.version, catalogue);
         let mut transaction = pool.begin().await?;
         let present = ensure_rules(&mut transaction, &name, catalogue, today).await?;
@@ -66,7 +68,7 @@ impl Reconciler {
         let sources: Vec<&str> = settings.sources.keys().map(String::as_str).collect();
         declare_sources(&mut transaction, &sources).await?;
         transaction.commit().await?;
-        Ok(Self { pool, settings, rules: RulesInForce::default(), live: AtomicBool::new(false) })
+        Ok(Self { pool, settings, rules: RulesInForce::default(), clocks, live: AtomicBool::new(false) })
     }
 
     /// Day and rules in force, and the stage of the first load, which holds until the transaction ends.
@@ -94,7 +96,13 @@ impl Reconciler {
     }
 
     pub(crate) fn ground<'a>(&'a self, now: &'a Now) -> Ground<'a> {
-        Ground { rules: &now.rules, key: &self.settings.key, topics: &self.settings.topics, date: now.date }
+        Ground {
+            rules: &now.rules,
+            key: &self.settings.key,
+            topics: &self.settings.topics,
+            clocks: &self.clocks,
+            date: now.date,
+        }
     }
 
     /// Goes on with the first load where a stage is complete; answers with the stage that holds.

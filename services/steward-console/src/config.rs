@@ -25,6 +25,10 @@ pub struct Config {
     pub console: DatabaseConfig,
     /// The registry's database, read only.
     pub registry: DatabaseConfig,
+    /// The disclosure database, of which the role may ask how many agreements hold an item and nothing else; left out:
+    /// cases weigh by their harm alone.
+    #[serde(default)]
+    pub disclosure: Option<DatabaseConfig>,
     /// The key under which considered values are hashed: the file that the reconciler has.
     pub fingerprint_key_file: SecretFile,
     /// How long sessions last.

@@ -156,10 +156,11 @@ impl Configuration<'_> {
     fn console(&self, port: u16) -> anyhow::Result<String> {
         let registries = self.registries;
         Ok(format!(
-            "listen = \"127.0.0.1:{port}\"\nfingerprint_key_file = \"{}\"\n\n{}{}",
+            "listen = \"127.0.0.1:{port}\"\nfingerprint_key_file = \"{}\"\n\n{}{}{}",
             self.key_file("fingerprint.key")?.display(),
             registries.console.table("console"),
             registries.registry.table_as("registry", &registries.console_reader),
+            registries.disclosure.table_as("disclosure", &registries.console_reader),
         ))
     }
 

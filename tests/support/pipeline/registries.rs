@@ -18,7 +18,7 @@ pub struct Registries {
     pub registry_capture: Role,
     /// Captures decisions.
     pub console_capture: Role,
-    /// Reads the registry for the console.
+    /// Reads the registry for the console, and asks the disclosure database how many hold an item.
     pub console_reader: Role,
     /// Whether the registry was made just now and is empty.
     pub new: bool,
@@ -50,7 +50,10 @@ impl Registries {
 
         let (disclosure, _) =
             Database::create(registry_cluster, format!("disclosure{suffix}"), &dispatcher_role).await?;
-        dispatcher::migrate(&disclosure.administrator().await?, &dispatcher_role.name).await?;
+        let owner = disclosure.administrator().await?;
+        dispatcher::migrate(&owner, &dispatcher_role.name).await?;
+        disclosure_store::grant_to_stewards(&owner, &console_reader.name).await?;
+        disclosure.admit(&console_reader).await?;
 
         let (console, _) =
             Database::create(console_cluster, format!("console{suffix}"), &console_role).await?;

@@ -9,7 +9,7 @@ use registry_rules::{
     Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, IdentityDecision, MergeInput, Offer,
     PersonFacts, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord, Standing,
     StandsFor, StateHash, Tie, TieKind, attach, contradiction, facts, merge, offer, person_hash,
-    register_entry,
+    questions_of_rulings, register_entry,
 };
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ const MEMBERS: usize = 64;
 pub struct Reference {
     records: Vec<SourceRecord>,
     decisions: Vec<Decision>,
+    about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
     register: PinRegister,
     catalogue: FieldCatalogue,
@@ -63,12 +64,12 @@ impl Reference {
             records.iter().filter(of_steward).filter(|r| !IdentityDecision::is_one(&r.record_key));
         let decisions = decisions.filter_map(|r| Decision::from_record(r).ok().flatten()).collect();
         let rulings = records.iter().filter(|r| IdentityDecision::is_one(&r.record_key));
-        let rulings: Vec<_> =
+        let about_persons: Vec<_> =
             rulings.filter_map(|r| IdentityDecision::from_record(r).ok().flatten()).collect();
-        let rulings = Rulings::of(&rulings);
+        let rulings = Rulings::of(&about_persons);
         records.retain(|record| !of_steward(&record));
         let register = PinRegister::new(records.iter().filter_map(register_entry)).joined(rulings.joined());
-        Self { records, decisions, rulings, register, catalogue, key, today }
+        Self { records, decisions, about_persons, rulings, register, catalogue, key, today }
     }
 
     /// All persons, by where their records stand.
@@ -105,6 +106,8 @@ impl Reference {
                 cases.extend(offer(record).and_then(|offer| contradiction(offer, &self.register, &self.key)));
             }
         }
+        let all = self.records.iter().map(|record| (record.record_key.clone(), record.clone())).collect();
+        cases.extend(questions_of_rulings(&records, &self.about_persons, &all, &self.key));
         Person { anchor: anchor.to_owned(), records, outcome, cases }
     }
 

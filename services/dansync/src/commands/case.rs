@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use registry_rules::{RecordKey, RecordKeyError};
-use registry_store::case_subject;
+use registry_rules::{CaseState, RecordKey, RecordKeyError};
+use registry_store::{CaseFilter, case_subject};
 use serde::Serialize;
 use service_runtime::SystemClock;
 use steward_console::{
-    Actor, CaseCursor, CaseList, CaseSheet, DecideRequest, Desk, NotTakeable, PageRequest, Statement,
+    Actor, CaseCursor, CaseLine, CaseList, CaseSheet, DecideRequest, Desk, NotTakeable, PageRequest,
+    Statement,
 };
 use uuid::Uuid;
 
@@ -24,7 +25,7 @@ use crate::value_text::{or_dash, value_text};
 /// `dansync case`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Case {
-    /// The open cases, most severe first, then oldest.
+    /// The open cases: those that harm most, for as many agreements as hold the item, first; then the oldest.
     #[command(after_help = "Example:
   dansync case list --as le.thi.an --config /etc/dansync/console.toml --limit 20")]
     List(List),
@@ -60,6 +61,15 @@ pub(crate) struct List {
     /// Where the page before ended.
     #[arg(long, value_name = "PLACE", value_parser = cursor)]
     after: Option<CaseCursor>,
+    /// Only those whose clock has run out.
+    #[arg(long)]
+    overdue: bool,
+    /// Only those in this state: new, reopened, waiting, under_investigation.
+    #[arg(long, value_name = "STATE", value_parser = open_state)]
+    state: Option<CaseState>,
+    /// Only those that wait for this source.
+    #[arg(long, value_name = "SOURCE")]
+    waits_for: Option<String>,
     #[command(flatten)]
     desk: AtDesk,
 }
@@ -101,6 +111,12 @@ fn cursor(text: &str) -> Result<CaseCursor, &'static str> {
         .ok_or("not a place; `dansync case list` ends with one where there is more")
 }
 
+fn open_state(text: &str) -> Result<CaseState, &'static str> {
+    CaseState::read(text)
+        .filter(|state| state.is_open())
+        .ok_or("not a state of open cases; write new, reopened, waiting or under_investigation")
+}
+
 fn record_key(text: &str) -> Result<RecordKey, RecordKeyError> {
     RecordKey::try_from(text.to_owned())
 }
@@ -110,7 +126,13 @@ impl Case {
     pub(crate) fn execute(self) -> anyhow::Result<()> {
         match self {
             Self::List(list) => {
-                let page = PageRequest { after: list.after, limit: Some(list.limit) };
+                let filter = CaseFilter {
+                    state: list.state,
+                    waits_for: list.waits_for,
+                    overdue: list.overdue,
+                    ..CaseFilter::default()
+                };
+                let page = PageRequest { after: list.after, limit: Some(list.limit), filter };
                 let cases = list.desk.sit(async |desk, actor| {
                     steward_console::list_cases(desk, actor, page).await.classed()
                 })?;
@@ -161,16 +183,22 @@ impl Answer for CaseList {
                 let sources: Vec<&str> = case.sources.iter().map(String::as_str).collect();
                 [
                     case.case_id.clone(),
-                    case.severity.to_string(),
+                    case.weight.to_string(),
+                    or_dash(case.affected),
                     case.opened_at.date_naive().to_string(),
                     case.kind.as_str().to_owned(),
                     or_dash(case.field.as_ref()),
                     sources.join(","),
-                    if case.decided { "decided" } else { "open" }.to_owned(),
+                    state_text(case),
+                    due_text(case),
                 ]
             })
             .collect();
-        write_table(out, ["CASE", "SEVERITY", "SINCE", "KIND", "FIELD", "SOURCES", "STATE"], &rows)?;
+        write_table(
+            out,
+            ["CASE", "SEVERITY", "AFFECTED", "SINCE", "KIND", "FIELD", "SOURCES", "STATE", "DUE"],
+            &rows,
+        )?;
         if rows.is_empty() {
             writeln!(out, "no open cases")?;
         }
@@ -179,6 +207,20 @@ impl Answer for CaseList {
             None => Ok(()),
         }
     }
+}
+
+fn state_text(case: &CaseLine) -> String {
+    let state = case.standing.state.as_str();
+    match &case.standing.waits_for {
+        Some(source) => format!("{state} for {source}"),
+        None if case.decided => "decided".to_owned(),
+        None => state.to_owned(),
+    }
+}
+
+fn due_text(case: &CaseLine) -> String {
+    let due = or_dash(case.standing.due_on);
+    if case.standing.overdue { format!("{due} overdue") } else { due }
 }
 
 impl Answer for CaseSheet {

@@ -42,7 +42,8 @@ owner.toml:
   dsn = \"postgres://owner@127.0.0.1:5432/disclosure\"
   [roles]                       # login roles that exist; those left out get nothing
   dispatcher = \"dansync_dispatcher\"
-  officer = \"dansync_officer\"   # who imports and activates agreements";
+  officer = \"dansync_officer\"   # who imports and activates agreements
+  stewards = \"dansync_console\"  # who may ask how many agreements hold an item";
 
 const CONSOLE_EXAMPLE: &str = "Example:
   dansync migrate console --config owner.toml
@@ -108,6 +109,7 @@ struct DisclosureOwner {
 struct DisclosureRoles {
     dispatcher: Option<String>,
     officer: Option<String>,
+    stewards: Option<String>,
 }
 
 /// The console's owner.
@@ -179,6 +181,10 @@ async fn disclosure(owner: DisclosureOwner) -> anyhow::Result<Migrated> {
     if let Some(role) = roles.officer {
         let granted = disclosure_store::grant_to_officer(&pool, &role).await;
         migrated.granted("officer", role, granted)?;
+    }
+    if let Some(role) = roles.stewards {
+        let granted = disclosure_store::grant_to_stewards(&pool, &role).await;
+        migrated.granted("stewards", role, granted)?;
     }
     Ok(migrated)
 }

@@ -13,6 +13,7 @@ mod connect;
 mod deliveries;
 mod error;
 mod grants;
+mod holders;
 mod holdings;
 mod lanes;
 mod ledger;
@@ -36,6 +37,7 @@ pub use deliveries::{
 };
 pub use error::StoreError;
 pub use grants::grant_to_officer;
+pub use holders::{HoldersQuestion, grant_to_stewards, holders_of};
 pub use holdings::{HoldingRow, due_persons, holdings_of, write_holdings};
 pub use lanes::{LaneKey, Lease, acquire, hold, release_lane, renew};
 pub use ledger::{NewEntry, references_known};

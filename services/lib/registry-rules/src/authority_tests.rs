@@ -75,7 +75,7 @@ fn who_was_registered_with_a_number_after_2016_stands_by_civil_status() {
             if ground == "joint_verification" { FieldState::UnderVerification } else { FieldState::Disputed };
         let expected = ("2018-05-01".to_owned(), state, format!("npd.date_of_birth/{ground}/1"));
         assert_eq!(stands(&outcome, "date_of_birth"), expected, "{why}");
-        assert_eq!(outcome.cases.len(), 1);
+        assert_eq!(about_items(&outcome).len(), 1);
     }
 }
 

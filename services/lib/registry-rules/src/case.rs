@@ -80,6 +80,19 @@ pub enum CaseSubject {
     Person(PersonId),
     /// A record.
     Record(RecordKey),
+    /// Two persons, the lesser id first: see [`Self::pair`].
+    Pair(PersonId, PersonId),
+}
+
+impl CaseSubject {
+    /// Two persons in the order in which they are stored, whichever is named first; none for one and the same.
+    pub fn pair(one: PersonId, other: PersonId) -> Option<Self> {
+        match one.cmp(&other) {
+            std::cmp::Ordering::Less => Some(Self::Pair(one, other)),
+            std::cmp::Ordering::Greater => Some(Self::Pair(other, one)),
+            std::cmp::Ordering::Equal => None,
+        }
+    }
 }
 
 /// The key under which values are hashed for fingerprints: without it nobody can guess a value from its hash.
@@ -154,10 +167,31 @@ pub struct CaseFinding {
     pub severity: u8,
 }
 
+/// What a case weighs in the list: its harm, as often as an agreement holds what it is about. What nobody holds weighs once:
+/// the registry itself has it.
+pub fn severity(harm: u8, agreements: u32) -> u32 {
+    u32::from(harm).saturating_mul(agreements.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn a_case_weighs_its_harm_for_each_agreement_that_holds_it() {
+        for (harm, agreements, weight) in [(5, 0, 5), (5, 1, 5), (2, 4, 8), (4, u32::MAX, u32::MAX)] {
+            assert_eq!(severity(harm, agreements), weight);
+        }
+    }
+
+    #[test]
+    fn a_pair_has_one_order_and_two_members() {
+        let [a, b] = [PersonId::from_u128(1), PersonId::from_u128(2)];
+        assert_eq!(CaseSubject::pair(a, b), CaseSubject::pair(b, a));
+        assert_eq!(CaseSubject::pair(a, b), Some(CaseSubject::Pair(a, b)));
+        assert_eq!(CaseSubject::pair(a, a), None);
+    }
 
     #[test]
     fn every_kind_has_its_own_name_and_a_harm_that_counts() {

@@ -63,7 +63,7 @@ impl Rulings {
 
 /// The decisions that no other one in force takes back. Only an earlier decision can be taken back, so that no circle
 /// arises.
-fn in_force<'a>(decisions: impl IntoIterator<Item = &'a IdentityDecision>) -> Vec<&'a IdentityDecision> {
+pub fn in_force<'a>(decisions: impl IntoIterator<Item = &'a IdentityDecision>) -> Vec<&'a IdentityDecision> {
     let sorted: BTreeMap<Moment<'a>, &IdentityDecision> =
         decisions.into_iter().map(|d| ((d.decided_at, d.id.as_str()), d)).collect();
     let (mut taken_back, mut standing) = (BTreeSet::new(), Vec::new());

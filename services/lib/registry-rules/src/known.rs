@@ -10,7 +10,8 @@ use crate::on_day::on_day;
 use crate::{
     Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, IdentityDecision, MergeInput,
     MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord,
-    Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash, register_entry,
+    Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash, questions_of_rulings,
+    register_entry,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,7 @@ pub struct Terms<'a> {
 pub struct Known {
     records: BTreeMap<RecordKey, SourceRecord>,
     decisions: Vec<Decision>,
+    about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
     register: PinRegister,
     attached: BTreeMap<RecordKey, Attachment>,
@@ -116,10 +118,9 @@ impl Known {
     /// Takes the version that stands of each record, and attaches all. A decision that cannot be read decides nothing.
     pub fn of(records: impl IntoIterator<Item = SourceRecord>) -> Self {
         let mut known = Self::default();
-        let mut rulings = Vec::new();
         for record in records.into_iter().filter(|record| record.standing != Standing::Withdrawn) {
             if IdentityDecision::is_one(&record.record_key) {
-                rulings.extend(IdentityDecision::from_record(&record).ok().flatten());
+                known.about_persons.extend(IdentityDecision::from_record(&record).ok().flatten());
             } else if record.record_key.source() == STEWARD {
                 known.decisions.extend(Decision::from_record(&record).ok().flatten());
             } else {
@@ -127,7 +128,7 @@ impl Known {
             }
         }
         known.decisions.sort_by(|a, b| a.id.cmp(&b.id));
-        known.rulings = Rulings::of(&rulings);
+        known.rulings = Rulings::of(&known.about_persons);
         known.register = PinRegister::new(known.records.values().filter_map(register_entry))
             .joined(known.rulings.joined());
         known.attach_all();
@@ -208,8 +209,21 @@ impl Known {
                 .filter_map(offer)
                 .filter_map(|offer| contradiction(offer, &self.register, terms.key)),
         );
+        cases.extend(self.questions_of_rulings(&own.records, terms));
         let Own { records, register, decisions } = own;
         Some(KnownPerson { anchor: anchor.to_owned(), records, decisions, register, ties, outcome, cases })
+    }
+
+    fn questions_of_rulings(&self, own: &[SourceRecord], terms: &Terms<'_>) -> Vec<CaseFinding> {
+        let is_own = |key: &RecordKey| own.iter().any(|record| record.record_key == *key);
+        let about = |d: &&IdentityDecision| d.named().any(|named| is_own(&named.record_key));
+        let decisions: Vec<_> = self.about_persons.iter().filter(about).collect();
+        if decisions.is_empty() {
+            return Vec::new();
+        }
+        let named = decisions.iter().flat_map(|d| d.named()).map(|named| &named.record_key);
+        let now = named.filter_map(|key| Some((key.clone(), self.then(key, terms)?))).collect();
+        questions_of_rulings(own, &self.about_persons, &now, terms.key)
     }
 
     /// The state hash of all persons.

@@ -7,9 +7,11 @@ use crate::case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
 use crate::catalogue::{Cardinality, FieldCatalogue, FieldDefinition};
 use crate::claims::{Claims, Verdict, earlier, next_turn};
 use crate::cohort::{Cohorts, REGISTERED_AGAIN};
+use crate::confusion::confusion;
 use crate::decision::{Decision, in_force};
 use crate::facts::{PersonFacts, Tie};
 use crate::numbers::{cmnd9, issue_order, pins};
+use crate::orphan::orphan;
 use crate::relatives::{household, relatives};
 use crate::{
     FieldName, FieldState, FieldValue, Lifecycle, PersonId, PersonImage, Pin, PinStanding, PinState,
@@ -24,6 +26,9 @@ const WIDOWED: &str = "marital_status:4";
 
 /// Code of a person whom a court has declared missing: nobody's death (Civil Code 91/2015/QH13 art. 68).
 const MISSING: &str = "death_kind:3";
+
+/// The item that says that a person has died.
+const DEATH: &str = "npd.death_or_missing";
 
 /// All that the golden record of one person follows from.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +106,11 @@ fn merge_own(mut own: Own, input: &MergeInput<'_>) -> MergeOutcome {
     own.relation("npd.relatives", relatives.elements, input.catalogue);
     own.relation("npd.household", household(input.ties), input.catalogue);
     let lifecycle = own.lifecycle();
+    own.about_the_person(input);
+    if lifecycle == Lifecycle::Deceased && !own.missing() {
+        // Nobody is helped by what is asked of the dead, but for whether and when they died.
+        own.cases.retain(|case| case.field.as_ref().is_some_and(|field| field.as_str() == DEATH));
+    }
     MergeOutcome {
         image: PersonImage {
             person_id: input.person_id,
@@ -350,13 +360,31 @@ impl Own {
         }
     }
 
+    /// The questions about who the person is, not about an item.
+    fn about_the_person(&mut self, input: &MergeInput<'_>) {
+        let mut records: Vec<_> = input.records.iter().collect();
+        records.sort_by(|a, b| a.record_key.cmp(&b.record_key));
+        self.cases.extend(confusion(input.person_id, &records, input.key));
+        if self.pins.is_empty() && self.newly_registered && self.lifecycle() != Lifecycle::Deceased {
+            let claiming = records.into_iter().filter(|record| {
+                let key = &record.record_key;
+                record.standing.counts()
+                    && record.kind != REGISTERED_AGAIN
+                    && input.catalogue.claims_anything(key.source(), key.entity(), key.role())
+            });
+            let (found, arises) = orphan(input.person_id, claiming, input.business_date, input.key);
+            self.cases.extend(found);
+            self.next = earlier(self.next, arises);
+        }
+    }
+
     fn lifecycle(&self) -> Lifecycle {
-        if self.field("npd.death_or_missing").is_some() { Lifecycle::Deceased } else { Lifecycle::Active }
+        if self.field(DEATH).is_some() { Lifecycle::Deceased } else { Lifecycle::Active }
     }
 
     /// A court's declaration that the person is missing stands, and no death.
     fn missing(&self) -> bool {
-        self.field("npd.death_or_missing").is_some_and(|f| f.value.part("kind") == Some(MISSING))
+        self.field(DEATH).is_some_and(|f| f.value.part("kind") == Some(MISSING))
     }
 
     /// A birth registered again is about somebody who is registered: without a number it makes nobody countable.

@@ -46,6 +46,11 @@ fn key() -> FingerprintKey {
     FingerprintKey::new([7; 32])
 }
 
+/// The questions about items; what is asked about who the person is has its own tests.
+fn about_items(outcome: &MergeOutcome) -> Vec<&CaseFinding> {
+    outcome.cases.iter().filter(|case| case.field.is_some()).collect()
+}
+
 struct Case {
     records: Vec<SourceRecord>,
     ties: Vec<Tie>,
@@ -92,8 +97,9 @@ fn the_first_in_authority_stands_and_a_difference_opens_a_case() {
     let field = standing(&outcome, "date_of_birth");
     assert_eq!((field.value.text(), field.state), (Some("1990-05-01"), FieldState::UnderVerification));
     assert_eq!(field.rule, "npd.date_of_birth/joint_verification/1");
-    assert_eq!(outcome.cases.len(), 1);
-    assert_eq!((outcome.cases[0].kind, outcome.cases[0].severity), (CaseKind::FieldConflict, 5));
+    let cases = about_items(&outcome);
+    assert_eq!(cases.len(), 1);
+    assert_eq!((cases[0].kind, cases[0].severity), (CaseKind::FieldConflict, 5));
 }
 
 #[test]
@@ -105,7 +111,7 @@ fn a_year_or_a_tone_mark_is_no_conflict() {
     .merge();
     assert_eq!(standing(&outcome, "date_of_birth").state, FieldState::Agreed);
     assert_eq!(standing(&outcome, "birth_name").state, FieldState::Agreed);
-    assert!(outcome.cases.is_empty());
+    assert!(about_items(&outcome).is_empty());
 }
 
 #[test]
@@ -193,7 +199,7 @@ fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value()
         (Some("sex:2"), FieldState::Decided)
     );
     assert_eq!(standing(&outcome, "sex").rule, "decision/d1");
-    assert!(outcome.cases.is_empty());
+    assert!(about_items(&outcome).is_empty());
 
     case.records[0].fields.insert("sex".parse().unwrap(), text("sex:0"));
     let outcome = case.merge();
@@ -201,7 +207,7 @@ fn a_decision_stands_while_its_record_says_the_same_and_reopens_on_a_new_value()
         (standing(&outcome, "sex").value.text(), standing(&outcome, "sex").state),
         (Some("sex:2"), FieldState::Disputed)
     );
-    assert_eq!(outcome.cases.len(), 1);
+    assert_eq!(about_items(&outcome).len(), 1);
 
     case.records = vec![a, record(PERSON, &[("sex", text("sex:0"))])];
     assert_eq!(

@@ -60,7 +60,10 @@ fn questions(cases: &[CaseFinding]) -> BTreeSet<Question<'_>> {
     cases
         .iter()
         .map(|case| {
-            let record = if let CaseSubject::Record(key) = &case.subject { Some(key) } else { None };
+            let record = match &case.subject {
+                CaseSubject::Record(key) => Some(key),
+                CaseSubject::Person(_) | CaseSubject::Pair(..) => None,
+            };
             (record, case.kind, case.field.as_ref())
         })
         .collect()

@@ -69,10 +69,20 @@ pub fn person_hash<'a>(
         hash.part(field.state.as_str().as_bytes());
     }
     let mut cases: Vec<_> = open_cases.iter().collect();
-    cases.sort();
+    // Two pairs may have one fingerprint only if they have the same records: their order cannot matter.
+    cases.sort_by(|a, b| (a.kind, &a.field, &a.fingerprint).cmp(&(b.kind, &b.field, &b.fingerprint)));
     for case in cases {
-        if let CaseSubject::Record(key) = &case.subject {
-            hash.part(key.as_str().as_bytes());
+        match &case.subject {
+            CaseSubject::Person(_) => {}
+            CaseSubject::Record(key) => hash.part(key.as_str().as_bytes()),
+            // Ids are this registry's own: what the question is about is told by its records.
+            CaseSubject::Pair(..) => {
+                let mut records: Vec<_> = case.records.iter().collect();
+                records.sort();
+                for key in records {
+                    hash.part(key.as_str().as_bytes());
+                }
+            }
         }
         hash.part(case.kind.as_str().as_bytes());
         hash.part(case.field.as_ref().map_or("", |f| f.as_str()).as_bytes());

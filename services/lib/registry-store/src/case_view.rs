@@ -1,9 +1,13 @@
 //! Cases as a steward's desk needs them: the open ones in pages, and one with the person's image and records as they were
 //! at one moment.
 
+use crate::case_standing::{CaseStanding, StandingColumns, standing_columns};
+use crate::cases::read_subject;
 use crate::{StoreError, history, show};
 use chrono::{DateTime, Utc};
-use registry_rules::{CaseFinding, CaseKind, CaseSubject, PersonId, PersonImage, RecordKey, SourceRecord};
+use registry_rules::{
+    CaseFinding, CaseKind, CaseState, CaseSubject, PersonId, PersonImage, RecordKey, SourceRecord,
+};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 /// Records of one person that are read at most: beyond it a person is an error of matching, and nobody can compare them.
@@ -18,13 +22,30 @@ pub struct OpenCase {
     pub finding: CaseFinding,
     /// When it was opened, or opened again.
     pub opened_at: DateTime<Utc>,
+    /// How it stands: its state, whom it waits for, its clock.
+    pub standing: CaseStanding,
+    /// The persons whom its records are of, as they stand now.
+    pub persons: Vec<PersonId>,
+}
+
+/// Which open cases; without anything, all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseFilter {
+    /// Those in one state.
+    pub state: Option<CaseState>,
+    /// Those of one kind.
+    pub kind: Option<CaseKind>,
+    /// Those that wait for one source.
+    pub waits_for: Option<String>,
+    /// Those whose clock has run out.
+    pub overdue: bool,
 }
 
 /// A place in the list of open cases: the last case shown. Unlike an offset it stays put when cases before it close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaseCursor {
-    /// Its severity.
-    pub severity: u8,
+    /// What it weighs in the list.
+    pub severity: u32,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// Its name.
@@ -54,17 +75,29 @@ struct CaseColumns {
     records: Vec<String>,
     severity: i16,
     opened_at: DateTime<Utc>,
+    #[sqlx(flatten)]
+    standing: StandingColumns,
+    persons: Vec<PersonId>,
+}
+
+macro_rules! columns {
+    () => {
+        concat!(
+            "select case_id, subject, kind, field, fingerprint, records, severity, opened_at,
+               array(select distinct a.leads_to from unnest(records) as k (record_key)
+                 join record_latest r on r.record_key = k.record_key join anchor a on a.anchor = r.anchor
+                 order by a.leads_to) as persons, ",
+            standing_columns!(),
+            " from registry_case "
+        )
+    };
 }
 
 impl CaseColumns {
     fn read(self) -> Result<OpenCase, StoreError> {
         let garbled = || StoreError::Unreadable("case");
         let key = |text: String| RecordKey::try_from(text).map_err(|_| garbled());
-        let subject = match self.subject.split_once(':') {
-            Some(("person", id)) => CaseSubject::Person(id.parse().map_err(|_| garbled())?),
-            Some(("record", text)) => CaseSubject::Record(key(text.to_owned())?),
-            _ => return Err(garbled()),
-        };
+        let subject = read_subject(&self.subject).ok_or_else(garbled)?;
         let finding = CaseFinding {
             subject,
             kind: CaseKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind).ok_or_else(garbled)?,
@@ -76,7 +109,14 @@ impl CaseColumns {
             records: self.records.into_iter().map(key).collect::<Result<_, _>>()?,
             severity: self.severity.try_into().map_err(|_| garbled())?,
         };
-        Ok(OpenCase { case_id: self.case_id, finding, opened_at: self.opened_at })
+        let standing = self.standing.read()?;
+        Ok(OpenCase {
+            case_id: self.case_id,
+            finding,
+            opened_at: self.opened_at,
+            standing,
+            persons: self.persons,
+        })
     }
 }
 
@@ -87,7 +127,8 @@ pub async fn grant_case_view(owner: &PgPool, role: &str) -> Result<(), StoreErro
             .bind(role)
             .fetch_one(owner)
             .await?;
-    let tables = "registry_case, record_latest, record_version, person_version, anchor";
+    let tables =
+        "registry_case, case_pair, business_day, record_latest, record_version, person_version, anchor";
     for statement in [
         format!("grant connect on database {database} to {role}"),
         format!("grant select on {tables} to {role}"),
@@ -104,16 +145,33 @@ pub async fn open_cases(
     after: Option<&CaseCursor>,
     limit: usize,
 ) -> Result<Vec<OpenCase>, StoreError> {
-    let rows: Vec<CaseColumns> = sqlx::query_as(
-        "select case_id, subject, kind, field, fingerprint, records, severity, opened_at from registry_case
-         where open and ($1::smallint is null or severity < $1
+    open_cases_of(pool, &CaseFilter::default(), after, limit).await
+}
+
+/// The open cases that pass a filter, after a place, the most harmful and oldest first.
+pub async fn open_cases_of(
+    pool: &PgPool,
+    filter: &CaseFilter,
+    after: Option<&CaseCursor>,
+    limit: usize,
+) -> Result<Vec<OpenCase>, StoreError> {
+    let rows: Vec<CaseColumns> = sqlx::query_as(concat!(
+        columns!(),
+        "where open and ($1::bigint is null or severity < $1
            or (severity = $1 and (opened_at, case_id) > ($2::timestamptz, $3::text)))
-         order by severity desc, opened_at, case_id limit $4",
-    )
-    .bind(after.map(|place| i16::from(place.severity)))
+           and ($5::text is null or state = $5) and ($6::text is null or kind = $6)
+           and ($7::text is null or waits_for = $7)
+           and (not $8 or due_on < (select date from business_day))
+         order by severity desc, opened_at, case_id limit $4"
+    ))
+    .bind(after.map(|place| i64::from(place.severity)))
     .bind(after.map(|place| place.opened_at))
     .bind(after.map(|place| place.case_id.as_str()))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(filter.state.map(CaseState::as_str))
+    .bind(filter.kind.map(CaseKind::as_str))
+    .bind(filter.waits_for.as_deref())
+    .bind(filter.overdue)
     .fetch_all(pool)
     .await?;
     rows.into_iter().map(CaseColumns::read).collect()
@@ -125,13 +183,10 @@ pub async fn case_facts(pool: &PgPool, case_id: &str) -> Result<Option<CaseFacts
     sqlx::query("set transaction isolation level repeatable read, read only")
         .execute(&mut *transaction)
         .await?;
-    let row: Option<CaseColumns> = sqlx::query_as(
-        "select case_id, subject, kind, field, fingerprint, records, severity, opened_at from registry_case
-         where open and case_id = $1",
-    )
-    .bind(case_id)
-    .fetch_optional(&mut *transaction)
-    .await?;
+    let row: Option<CaseColumns> = sqlx::query_as(concat!(columns!(), "where open and case_id = $1"))
+        .bind(case_id)
+        .fetch_optional(&mut *transaction)
+        .await?;
     let Some(case) = row.map(CaseColumns::read).transpose()? else {
         return Ok(None);
     };
@@ -159,6 +214,8 @@ async fn person_of(
 ) -> Result<Option<PersonId>, StoreError> {
     match subject {
         CaseSubject::Person(person) => Ok(Some(*person)),
+        // The records that resemble each other are of two: the case's own are shown.
+        CaseSubject::Pair(..) => Ok(None),
         CaseSubject::Record(key) => Ok(sqlx::query_scalar(
             "select a.leads_to from record_latest r join anchor a on a.anchor = r.anchor where r.record_key = $1",
         )
@@ -202,36 +259,4 @@ async fn records(connection: &mut PgConnection, keys: &[String]) -> Result<Vec<S
     .fetch_all(connection)
     .await?;
     payloads.iter().map(|payload| show::record(payload)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::case_subject;
-
-    fn columns(subject: String) -> CaseColumns {
-        CaseColumns {
-            case_id: "0123456789abcdef".to_owned(),
-            subject,
-            kind: "field_conflict".to_owned(),
-            field: "npd.birth_name".to_owned(),
-            fingerprint: "f".to_owned(),
-            records: vec!["civil_status/birth/1/child".to_owned()],
-            severity: 5,
-            opened_at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn subjects_read_as_written() {
-        let record = RecordKey::try_from("civil_status/birth/a:b/child".to_owned()).unwrap();
-        for subject in [CaseSubject::Person(PersonId::from_u128(7)), CaseSubject::Record(record)] {
-            let case = columns(case_subject(&subject)).read().unwrap();
-            assert_eq!(case.finding.subject, subject);
-            assert_eq!(case.finding.field.unwrap().as_str(), "npd.birth_name");
-        }
-        for text in ["", "person:x", "record:a/b", "other:1"] {
-            assert!(columns(text.to_owned()).read().is_err(), "{text}");
-        }
-    }
 }

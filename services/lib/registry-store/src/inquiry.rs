@@ -1,13 +1,14 @@
 //! One person on two time axes: what held on a legal day, as far as it was known at a moment (design §2.3, §6).
 
-use crate::cases::CaseView;
+use crate::case_list::CaseView;
+use crate::case_standing::CaseStanding;
 use crate::known::{Found, Seeds, known_around};
 use crate::show::{FieldView, PersonView, RecordView};
 use crate::{Present, StoreError, case_id, case_subject, catalogue_of, history, present, present_at, show};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{
-    AttachRule, CaseFinding, Explanation, FieldCatalogue, FieldName, FingerprintKey, KnownPerson, Lifecycle,
-    LinkEvent, PersonId, Pin, RecordKey, SourceRecord, Terms, explain, offered_keys,
+    AttachRule, CaseFinding, CaseState, Explanation, FieldCatalogue, FieldName, FingerprintKey, KnownPerson,
+    Lifecycle, LinkEvent, PersonId, Pin, RecordKey, SourceRecord, Terms, explain, offered_keys,
 };
 use sqlx::{PgConnection, PgPool};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,7 @@ pub struct Inquiry {
     key: FingerprintKey,
     today: NaiveDate,
     versions: u64,
-    opened: BTreeMap<String, DateTime<Utc>>,
+    opened: BTreeMap<String, (DateTime<Utc>, CaseStanding)>,
     moment: Moment,
 }
 
@@ -156,7 +157,10 @@ impl Inquiry {
         let subject = case_subject(&case.subject);
         let field = case.field.as_ref().map(ToString::to_string);
         let case_id = case_id(&subject, case.kind.as_str(), field.as_deref().unwrap_or_default());
-        let opened_at = self.opened.get(&case_id).copied().or(self.moment.known).unwrap_or_default();
+        let (opened_at, standing) = self.opened.get(&case_id).cloned().unwrap_or_else(|| {
+            let since = self.moment.known.unwrap_or_default();
+            (since, CaseStanding { since, ..CaseStanding::default() })
+        });
         CaseView {
             case_id,
             subject,
@@ -166,6 +170,7 @@ impl Inquiry {
             severity: i16::from(case.severity),
             opened_at,
             closed_at: None,
+            standing,
             record_keys: case.records.iter().map(ToString::to_string).collect(),
             records: Vec::new(),
             history: serde_json::Value::Array(Vec::new()),
@@ -329,30 +334,58 @@ async fn versions_by(
     Ok(versions.cast_unsigned())
 }
 
-/// Since when each case was open at a moment.
+/// When a case was opened last, and its last step.
+#[derive(sqlx::FromRow)]
+struct Step {
+    case_id: String,
+    opened_at: Option<DateTime<Utc>>,
+    since: Option<DateTime<Utc>>,
+    state: Option<String>,
+    waits_for: Option<String>,
+}
+
+/// Since when each case was open at a moment, and how it stood then. Its clock is of the present: the past had its own day.
 async fn opened(
     connection: &mut PgConnection,
     cases: &[CaseFinding],
     until: Option<DateTime<Utc>>,
-) -> Result<BTreeMap<String, DateTime<Utc>>, StoreError> {
-    let rows: Vec<(String, Option<DateTime<Utc>>)> = sqlx::query_as(
-        "select c.case_id, (
-           select max((h ->> 'at')::timestamptz) from jsonb_array_elements(c.history) h
-           where h ->> 'event' in ('opened', 'reopened')
-             and ($2::timestamptz is null or (h ->> 'at')::timestamptz <= $2))
-         from unnest($1::text[]) as t (wanted) cross join lateral (
-           select case_id, history from registry_case where subject = wanted offset 0) c",
-    )
-    .bind(
-        cases
-            .iter()
-            .map(|case| case_subject(&case.subject))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect::<Vec<_>>(),
-    )
-    .bind(until)
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().filter_map(|(id, at)| Some((id, at?))).collect())
+) -> Result<BTreeMap<String, (DateTime<Utc>, CaseStanding)>, StoreError> {
+    let rows: Vec<Step> = sqlx::query_as(
+            "select c.case_id, o.at as opened_at, s.at as since, s.state, s.waits_for
+             from unnest($1::text[]) as t (wanted)
+             cross join lateral (
+               select case_id, history from registry_case where subject = wanted offset 0) c
+             cross join lateral (
+               select max((h ->> 'at')::timestamptz) as at from jsonb_array_elements(c.history) h
+               where h ->> 'event' in ('opened', 'reopened')
+                 and ($2::timestamptz is null or (h ->> 'at')::timestamptz <= $2)) o
+             left join lateral (
+               select (h ->> 'at')::timestamptz as at, h ->> 'state' as state, h ->> 'waits_for' as waits_for
+               from jsonb_array_elements(c.history) with ordinality as e (h, n)
+               where $2::timestamptz is null or (h ->> 'at')::timestamptz <= $2 order by n desc limit 1) s on true",
+        )
+        .bind(
+            cases
+                .iter()
+                .map(|case| case_subject(&case.subject))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>(),
+        )
+        .bind(until)
+        .fetch_all(connection)
+        .await?;
+    let mut opened = BTreeMap::new();
+    for Step { case_id, opened_at, since, state, waits_for } in rows {
+        let Some(at) = opened_at else { continue };
+        let state = state.as_deref().and_then(CaseState::read).filter(|state| state.is_open());
+        let standing = CaseStanding {
+            state: state.unwrap_or(CaseState::New),
+            since: since.unwrap_or(at),
+            waits_for,
+            ..CaseStanding::default()
+        };
+        opened.insert(case_id, (at, standing));
+    }
+    Ok(opened)
 }

@@ -5,6 +5,8 @@
 
 mod anchors;
 mod audit;
+mod case_list;
+mod case_standing;
 mod case_view;
 mod cases;
 mod database;
@@ -43,10 +45,13 @@ pub use audit::{
     FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
     mark_fences,
 };
-pub use case_view::{CaseCursor, CaseFacts, OpenCase, case_facts, grant_case_view, open_cases};
+pub use case_list::{CaseCounts, CaseView, case_counts, list_cases, show_case};
+pub use case_standing::CaseStanding;
+pub use case_view::{
+    CaseCursor, CaseFacts, CaseFilter, OpenCase, case_facts, grant_case_view, open_cases, open_cases_of,
+};
 pub use cases::{
-    CaseRow, CaseView, StoredCase, case_id, case_subject, fingerprint_key, list_cases, load_cases, show_case,
-    write_cases,
+    CaseRow, StoredCase, case_id, case_subject, fingerprint_key, load_cases, read_subject, write_cases,
 };
 pub use database::{connect, migrate};
 pub use day::{
@@ -75,8 +80,8 @@ pub use load::{
 };
 pub use locks::{begin_attaching, begin_ruling, lock_keys, wait_briefly};
 pub use merging::{
-    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
-    records_at_anchors, records_of_groups,
+    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, latest_payloads,
+    persons_at_anchors, records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use person_pages::{PersonPage, PersonPages, state_hash_at};
@@ -92,7 +97,7 @@ pub use records_now::records_now;
 pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
-pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor};
+pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor, subjects_ruled};
 pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{

@@ -42,6 +42,8 @@ pub struct AttachedRecord {
     pub contradicted: bool,
     /// A steward's decision names it.
     pub decided: bool,
+    /// A steward's decision about persons names it.
+    pub ruled: bool,
     /// Its Avro body. Personal.
     pub payload: Vec<u8>,
 }
@@ -59,7 +61,8 @@ pub async fn records_at_anchors(
 ) -> Result<Vec<AttachedRecord>, StoreError> {
     let rows = sqlx::query_as(
         "select r.anchor, r.contradicted, v.payload,
-           (select true from decision_record d where d.record_key = r.record_key limit 1) is not null as decided
+           (select true from decision_record d where d.record_key = r.record_key limit 1) is not null as decided,
+           (select true from identity_decision_key d where d.key = r.record_key limit 1) is not null as ruled
          from unnest($1::text[]) as t (wanted)
          cross join lateral (select * from record_latest where anchor = wanted offset 0) r
          cross join lateral (
@@ -70,6 +73,27 @@ pub async fn records_at_anchors(
     .fetch_all(connection)
     .await?;
     Ok(rows)
+}
+
+/// The Avro bodies of records as they stand. Personal.
+pub async fn latest_payloads(
+    connection: &mut PgConnection,
+    record_keys: &[&str],
+) -> Result<Vec<Vec<u8>>, StoreError> {
+    if record_keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let payloads = sqlx::query_scalar(
+        "select v.payload from unnest($1::text[]) as t (wanted)
+         cross join lateral (select * from record_latest where record_key = wanted limit 1) r
+         cross join lateral (
+           select v.payload from record_version v where v.record_key = r.record_key and v.epoch = r.epoch
+             and v.position = r.position and v.ordinal = r.ordinal limit 1) v",
+    )
+    .bind(record_keys)
+    .fetch_all(connection)
+    .await?;
+    Ok(payloads)
 }
 
 /// A record that shares a relation group with somebody's.

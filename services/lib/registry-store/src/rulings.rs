@@ -249,3 +249,21 @@ pub fn key_of_anchor(anchor: &str) -> &str {
 pub fn anchor_of_key(key: &str) -> String {
     if key.parse::<registry_rules::Pin>().is_ok() { format!("pin:{key}") } else { key.to_owned() }
 }
+
+/// The records that decisions are about which name some records: whose standing is held against what these say.
+pub async fn subjects_ruled(
+    connection: &mut PgConnection,
+    record_keys: &[&str],
+) -> Result<Vec<String>, StoreError> {
+    let subjects = sqlx::query_scalar(
+        "select distinct d.subject from unnest($1::text[]) as t (wanted) cross join lateral (
+           select decision_id from identity_decision_key where key = wanted offset 0) k
+         cross join lateral (
+           select subject from identity_decision d where d.decision_id = k.decision_id and d.subject is not null
+           offset 0) d",
+    )
+    .bind(record_keys)
+    .fetch_all(connection)
+    .await?;
+    Ok(subjects)
+}

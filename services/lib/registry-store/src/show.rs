@@ -1,6 +1,6 @@
 //! One person as people see it: what stands and why, the records behind it, the open questions.
 
-use crate::cases::{CaseView, open_cases_about};
+use crate::case_list::{CaseView, open_cases_about};
 use crate::{StoreError, case_subject, catalogue_of, history};
 use chrono::{DateTime, Utc};
 use event_log::SourceMessage;
@@ -148,7 +148,7 @@ pub async fn show_person(pool: &PgPool, person: PersonId) -> Result<Option<Perso
     let records = records(pool, &keys).await?;
     let mut subjects = vec![case_subject(&CaseSubject::Person(person))];
     subjects.extend(records.iter().map(|r| case_subject(&CaseSubject::Record(r.record_key.clone()))));
-    let cases = open_cases_about(pool, &subjects).await?;
+    let cases = open_cases_about(pool, &subjects, person).await?;
     Ok(Some(view(image, &catalogue, records, cases)))
 }
 

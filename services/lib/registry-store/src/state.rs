@@ -1,5 +1,6 @@
 //! The state hash: one number that says whether two registries hold the same.
 
+use crate::cases::read_subject;
 use crate::load::record_counts;
 use crate::{RecordCounts, StoreError, anchors_leading_to, history, records_at_anchors, show};
 use registry_rules::{
@@ -91,31 +92,54 @@ async fn open_cases(
             add(CaseSubject::Record(record.record_key.clone()));
         }
     }
-    let rows: Vec<(String, String, String, String, Vec<String>, i16)> = sqlx::query_as(
-        "select c.* from unnest($1::text[]) as t (wanted) cross join lateral (
+    let rows: Vec<CaseColumns> = sqlx::query_as(
+        "select null::uuid as person_id, c.* from unnest($1::text[]) as t (wanted) cross join lateral (
            select subject, kind, field, fingerprint, records, severity from registry_case
-           where open and subject = wanted offset 0) c",
+           where open and subject = wanted offset 0) c
+         union all
+         select p.person_id, c.* from unnest($2::uuid[]) as t (person) cross join lateral (
+           select person_id, subject from case_pair where person_id = person offset 0) p
+         cross join lateral (
+           select subject, kind, field, fingerprint, records, severity from registry_case c
+           where open and c.subject = p.subject offset 0) c",
     )
     .bind(subjects.keys().collect::<Vec<_>>())
+    .bind(records.keys().copied().collect::<Vec<_>>())
     .fetch_all(connection)
     .await?;
     let mut cases: BTreeMap<PersonId, Vec<CaseFinding>> = BTreeMap::new();
-    for (subject, kind, field, fingerprint, records, severity) in rows {
-        let unreadable = || StoreError::Unreadable("case");
-        let Some((person, subject)) = subjects.get(&subject).cloned() else { continue };
-        let finding = CaseFinding {
-            subject,
-            kind: CaseKind::ALL.into_iter().find(|k| k.as_str() == kind).ok_or_else(unreadable)?,
-            field: (!field.is_empty()).then(|| field.parse()).transpose().map_err(|_| unreadable())?,
-            fingerprint,
-            records: records
-                .into_iter()
-                .map(RecordKey::try_from)
-                .collect::<Result<_, _>>()
-                .map_err(|_| unreadable())?,
-            severity: u8::try_from(severity).map_err(|_| unreadable())?,
-        };
-        cases.entry(person).or_default().push(finding);
+    for row in rows {
+        let pair = read_subject(&row.subject).zip(row.person_id).map(|(pair, person)| (person, pair));
+        let Some((person, subject)) = pair.or_else(|| subjects.get(&row.subject).cloned()) else { continue };
+        cases.entry(person).or_default().push(row.finding(subject)?);
     }
     Ok(cases)
+}
+
+#[derive(sqlx::FromRow)]
+struct CaseColumns {
+    /// Of a pair, the one of the two that is asked about.
+    person_id: Option<PersonId>,
+    subject: String,
+    kind: String,
+    field: String,
+    fingerprint: String,
+    records: Vec<String>,
+    severity: i16,
+}
+
+impl CaseColumns {
+    fn finding(self, subject: CaseSubject) -> Result<CaseFinding, StoreError> {
+        let unreadable = || StoreError::Unreadable("case");
+        let field = (!self.field.is_empty()).then(|| self.field.parse()).transpose();
+        let records = self.records.into_iter().map(RecordKey::try_from).collect::<Result<_, _>>();
+        Ok(CaseFinding {
+            subject,
+            kind: CaseKind::ALL.into_iter().find(|k| k.as_str() == self.kind).ok_or_else(unreadable)?,
+            field: field.map_err(|_| unreadable())?,
+            fingerprint: self.fingerprint,
+            records: records.map_err(|_| unreadable())?,
+            severity: u8::try_from(self.severity).map_err(|_| unreadable())?,
+        })
+    }
 }

@@ -1,10 +1,11 @@
 //! The open cases, page by page: no personal value stands in the list.
 
 use super::open::{Desk, DeskError};
+use super::rank::{RankedCase, ranked};
 use crate::audit::{self, Actor, Entry};
 use chrono::{DateTime, Utc};
 use registry_rules::{CaseKind, CaseSubject, FieldName};
-use registry_store::{CaseCursor, OpenCase, open_cases};
+use registry_store::{CaseCursor, CaseFilter, CaseStanding};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -20,6 +21,8 @@ pub struct PageRequest {
     pub after: Option<CaseCursor>,
     /// How many at most; 50 without it, never more than 500.
     pub limit: Option<u16>,
+    /// Which cases.
+    pub filter: CaseFilter,
 }
 
 /// A page of the list.
@@ -27,7 +30,7 @@ pub struct PageRequest {
 pub struct CaseList {
     /// Version of this form.
     pub version: u32,
-    /// The cases: most severe first, then oldest.
+    /// The cases: the heaviest first, then oldest.
     pub cases: Vec<CaseLine>,
     /// Where the next page begins, if there is one; see [`cursor_text`].
     pub next: Option<String>,
@@ -42,8 +45,15 @@ pub struct CaseLine {
     pub kind: CaseKind,
     /// The item in question.
     pub field: Option<FieldName>,
-    /// 1 to 5.
+    /// The harm of its item, 1 to 5.
     pub severity: u8,
+    /// Agreements that hold the item of these persons; none where the desk has no sight of disclosure.
+    pub affected: Option<u32>,
+    /// The severity by which cases are in order: harm for each of these agreements.
+    pub weight: u32,
+    /// Its state, whom it waits for, its clock.
+    #[serde(flatten)]
+    pub standing: CaseStanding,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// About whom or what.
@@ -60,10 +70,10 @@ pub struct CaseLine {
 /// When a database does not answer.
 pub async fn list_cases(desk: &Desk, actor: &Actor, page: PageRequest) -> Result<CaseList, DeskError> {
     let limit = usize::from(page.limit.unwrap_or(PAGE).clamp(1, MOST));
-    let mut cases = open_cases(&desk.registry, page.after.as_ref(), limit + 1).await?;
+    let mut cases = ranked(desk, &page.filter, page.after.as_ref(), limit + 1).await?;
     let is_more = cases.len() > limit;
     cases.truncate(limit);
-    let ids: Vec<&str> = cases.iter().map(|case| case.case_id.as_str()).collect();
+    let ids: Vec<&str> = cases.iter().map(|one| one.case.case_id.as_str()).collect();
     let decided: Vec<(String, DateTime<Utc>)> = sqlx::query_as(
         "select c.case_id, max(d.decided_at) from console.case_decision c join console.decision d using (decision_id)
          where c.case_id = any($1) group by c.case_id",
@@ -75,19 +85,22 @@ pub async fn list_cases(desk: &Desk, actor: &Actor, page: PageRequest) -> Result
     let last = cases.last().filter(|_| is_more);
     Ok(CaseList {
         version: 1,
-        next: last.map(|case| cursor_text(&cursor_of(case))),
+        next: last.map(|case| cursor_text(&case.cursor())),
         cases: cases.into_iter().map(|case| CaseLine::of(case, &decided)).collect(),
     })
 }
 
 impl CaseLine {
-    fn of(case: OpenCase, decided: &[(String, DateTime<Utc>)]) -> Self {
+    fn of(RankedCase { case, affected, weight }: RankedCase, decided: &[(String, DateTime<Utc>)]) -> Self {
         let since = decided.iter().find(|(id, _)| *id == case.case_id).map(|(_, at)| *at);
         let finding = case.finding;
         Self {
             case_id: case.case_id,
             kind: finding.kind,
             severity: finding.severity,
+            affected,
+            weight,
+            standing: case.standing,
             opened_at: case.opened_at,
             sources: finding.records.iter().map(|key| key.source().to_owned()).collect(),
             field: finding.field,
@@ -97,11 +110,7 @@ impl CaseLine {
     }
 }
 
-fn cursor_of(case: &OpenCase) -> CaseCursor {
-    CaseCursor { severity: case.finding.severity, opened_at: case.opened_at, case_id: case.case_id.clone() }
-}
-
-/// A cursor as it stands in an address: severity, microseconds, case.
+/// A cursor as it stands in an address: weight, microseconds, case.
 pub fn cursor_text(cursor: &CaseCursor) -> String {
     format!("{}~{}~{}", cursor.severity, cursor.opened_at.timestamp_micros(), cursor.case_id)
 }
@@ -140,7 +149,7 @@ mod tests {
             case_id: "0a-7".to_owned(),
         };
         assert_eq!(parse_cursor(&cursor_text(&cursor)), Some(cursor.clone()));
-        for text in ["", "5", "5~1", "5~1~", "5~1~x y", "5~1~x~", "500~1~x"] {
+        for text in ["", "5", "5~1", "5~1~", "5~1~x y", "5~1~x~", "-1~1~x"] {
             assert_eq!(parse_cursor(text), None, "{text}");
         }
     }

@@ -4,6 +4,7 @@ mod decide;
 mod decision_row;
 mod list_cases;
 mod open;
+mod rank;
 pub(crate) mod sheet;
 mod show_case;
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Desk {
     pub(crate) console: PgPool,
     /// The registry, read only.
     pub(crate) registry: PgPool,
+    /// How many agreements hold what; without it cases weigh by their harm alone.
+    pub(crate) disclosure: Option<PgPool>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) key: FingerprintKey,
     pub(crate) clock: Arc<dyn Clock>,
@@ -29,6 +31,9 @@ pub enum DeskError {
     /// The registry's database.
     #[error("the registry database cannot be read")]
     Registry(#[from] StoreError),
+    /// The disclosure database.
+    #[error("the disclosure database cannot be read")]
+    Disclosure(#[from] disclosure_store::StoreError),
     /// The console's database.
     #[error("the console database cannot be used")]
     Console(#[from] sqlx::Error),
@@ -45,6 +50,13 @@ impl Desk {
             console: database::pool(&config.console).context("console").context(ExitClass::Configuration)?,
             registry: database::pool(&config.registry)
                 .context("registry")
+                .context(ExitClass::Configuration)?,
+            disclosure: config
+                .disclosure
+                .as_ref()
+                .map(database::pool)
+                .transpose()
+                .context("disclosure")
                 .context(ExitClass::Configuration)?,
             rules: Arc::new(Rules::embedded().context(ExitClass::Bug)?),
             key: fingerprint_key(secret.expose_secret()),

@@ -105,6 +105,8 @@ pub(crate) fn case_about(field: &str, records: Vec<SourceRecord>, catalogue: &Fi
             case_id: "c0ffee0000000001".to_owned(),
             finding,
             opened_at: "2026-11-20T02:03:04Z".parse().unwrap(),
+            standing: registry_store::CaseStanding::default(),
+            persons: Vec::new(),
         },
         image: Some(outcome.image),
         records,

@@ -63,7 +63,7 @@ pub(super) async fn show_list(
         },
     };
     let is_first = after.is_none();
-    match list_cases(&app.desk, &member.actor(), PageRequest { after, limit: None }).await {
+    match list_cases(&app.desk, &member.actor(), PageRequest { after, ..PageRequest::default() }).await {
         Ok(list) => {
             let frame = Frame::of(&member.visitor);
             let row = |case| Row::of(case, &app.desk.rules, frame.language);
@@ -86,6 +86,10 @@ impl Row {
             kind: vocabulary::case_kind(case.kind, language.texts()),
             subject: match &case.subject {
                 CaseSubject::Person(id) => format!("{} {}", language.texts().person, short(&id.to_string())),
+                CaseSubject::Pair(one, other) => {
+                    let [one, other] = [one, other].map(|id| short(&id.to_string()));
+                    format!("{} {one} · {other}", language.texts().person)
+                }
                 CaseSubject::Record(key) => format!(
                     "{}: {}",
                     vocabulary::source(key.source(), language),
