@@ -8,6 +8,7 @@ use crate::former::former_keys;
 use crate::identify::identify;
 use crate::incoming::{Incoming, IncomingMessage};
 use crate::keep::{Kept, Partition, SnapshotMark, keep};
+use crate::matcher::note_changes;
 use crate::merge::{MergeRequest, Merged, merge};
 use crate::reconciler::{Now, Reconciler};
 use event_log::ControlEvent;
@@ -135,6 +136,9 @@ impl Reconciler {
         let mut told = answers(&attaching, &merged, &decisions);
         told.extend(rejected(kept.markers.values()));
         put_answers(connection, &self.settings.topics, &told).await?;
+        if self.settings.matching.is_some() {
+            note_changes(connection, kept, &attaching).await?;
+        }
         summary.note(&merged);
         Ok(())
     }

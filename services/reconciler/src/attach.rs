@@ -71,6 +71,26 @@ pub(crate) async fn attach_changes(
     Ok(found)
 }
 
+/// Attaches anew what offers these source keys, and these records, though none of them changed: a link of theirs did.
+pub(crate) async fn attach_again(
+    connection: &mut PgConnection,
+    source_keys: BTreeSet<String>,
+    records: BTreeSet<String>,
+) -> Result<Attaching, StoreError> {
+    let mut found = Attaching::default();
+    lock_keys(connection, source_keys.iter().map(String::as_str)).await?;
+    let keys = Named { source_keys, records, ..Named::default() };
+    let siblings = load_siblings(connection, &keys).await?;
+    let offers: BTreeMap<&str, Offer> =
+        siblings.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
+    let left =
+        siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
+    found.settle(connection, &offers, keys.source_keys, left).await?;
+    place(&mut found, &Kept::default(), &siblings, &offers);
+    lock_keys(connection, found.groups.iter().map(String::as_str)).await?;
+    Ok(found)
+}
+
 /// The rows of the first load's records, each attached to what it names itself: its number, else its source key.
 pub(crate) fn unattached(kept: &Kept<'_>) -> Vec<LatestRow> {
     let (register, alone) = (PinRegister::default(), BTreeSet::new());

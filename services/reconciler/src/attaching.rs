@@ -26,6 +26,8 @@ pub(crate) struct Attaching {
     pub(crate) others: Vec<Relocated>,
     /// For each source key in question: the classes that stand for it.
     pub(crate) stands_for: BTreeMap<String, BTreeSet<String>>,
+    /// Where recorded probabilistic links lead, by source key.
+    pub(crate) scored: BTreeMap<String, String>,
     /// The register as far as it matters here.
     pub(crate) register: PinRegister,
     /// Numbers whose entries changed, with the classes they are and were in.

@@ -4,7 +4,7 @@ use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
-use crate::{consume, day};
+use crate::{consume, day, matcher};
 use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
 use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
@@ -110,6 +110,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
         runtime.tasks.spawn_restarting(name, policy, move || work_off(part.clone(), stays));
     }
     let part = shared.clone();
+    runtime.tasks.spawn_restarting("match", policy, move || matcher::task::match_records(part.clone()));
+    let part = shared.clone();
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
     runtime.tasks.spawn_restarting("count", policy, move || count(shared.clone()));
     runtime.tasks.join().await
@@ -157,6 +159,7 @@ async fn open(
         sources: partitions,
         topics,
         key: fingerprint_key(config.fingerprint_key_file.secret().expose_secret()),
+        matching: config.match_model()?,
     };
     let today = runtime.clock.business_date();
     let mut backoff = Backoff::new(Policy::DEPENDENCY);

@@ -1,0 +1,30 @@
+//! Which changes of a batch matter to matching: noted in the batch's transaction, looked at by the matcher.
+
+use crate::attaching::Attaching;
+use crate::keep::Kept;
+use registry_rules::STEWARD;
+use registry_store::{StoreError, add_pending};
+use sqlx::PgConnection;
+use std::collections::BTreeSet;
+
+/// What nobody can be compared by without: a record that never said a name is in no block.
+const NAME: &str = "npd.birth_name";
+
+/// Notes the rows of records that say something else now, or stand elsewhere.
+pub(crate) async fn note_changes(
+    connection: &mut PgConnection,
+    kept: &Kept<'_>,
+    attaching: &Attaching,
+) -> Result<(), StoreError> {
+    let row = |key: &str| key.rsplit_once('/').map(|(row, _)| row.to_owned());
+    let mut rows: BTreeSet<String> = BTreeSet::new();
+    for (key, change) in &kept.changes {
+        let record = &change.new.record;
+        let named = record.fields.keys().any(|field| field.as_str() == NAME);
+        if record.record_key.source() != STEWARD && (named || change.old.is_some()) {
+            rows.extend(row(key));
+        }
+    }
+    rows.extend(attaching.others.iter().filter_map(|one| row(&one.record_key)));
+    add_pending(connection, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
