@@ -3,6 +3,7 @@
 mod broken;
 mod generated;
 mod history;
+mod matching;
 mod neighbours;
 mod rebuild;
 mod rehearse;

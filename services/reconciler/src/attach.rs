@@ -302,7 +302,10 @@ impl Attaching {
         source_keys: BTreeSet<String>,
         left: BTreeSet<Pin>,
     ) -> Result<(), StoreError> {
-        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins).chain(&left);
+        let keys: Vec<&str> = offers.values().map(|o| o.source_key.as_str()).collect();
+        self.scored = registry_store::scored_anchors(connection, &keys).await?;
+        let scored: Vec<Pin> = self.scored.values().filter_map(|anchor| pin_of(anchor)).collect();
+        let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins).chain(&left).chain(&scored);
         let pins: BTreeSet<&str> = pins.map(Pin::as_str).collect();
         let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
         self.register = PinRegister::new(entries);
@@ -325,7 +328,8 @@ fn place(
     let none = BTreeSet::new();
     let go = |offer: &Offer, found: &Attaching| {
         let classes = found.stands_for.get(&offer.source_key).unwrap_or(&none);
-        attached(attach(offer, RecordedLinks::default(), &found.register, classes))
+        let scored = found.scored.get(&offer.source_key).map(String::as_str);
+        attached(attach(offer, RecordedLinks { scored, ..RecordedLinks::default() }, &found.register, classes))
     };
     let mut stood: BTreeMap<&str, &Attached> = BTreeMap::new();
     for (sibling, offer) in siblings {

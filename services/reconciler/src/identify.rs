@@ -55,6 +55,7 @@ pub(crate) async fn identify(
     let mut wanted: BTreeSet<String> = classes.values().flatten().map(pin_anchor).collect();
     wanted.extend(named.iter().map(|anchor| (*anchor).to_owned()));
     wanted.extend(attaching.stands_for.keys().cloned());
+    wanted.extend(attaching.scored.values().cloned());
     let rows = load_anchors(connection, &wanted.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let rows = rows.into_iter().map(|row| (row.anchor.clone(), row)).collect();
     let mut anchors = Anchors { rows, ..Anchors::default() };
@@ -75,6 +76,7 @@ pub(crate) async fn identify(
     for (source_key, stands_for) in &attaching.stands_for {
         let only = if stands_for.len() == 1 { stands_for.first() } else { None };
         let class_id = only.and_then(|class| ids.get(class.as_str())).copied();
+        let class_id = class_id.or_else(|| anchors.leads_to(attaching.scored.get(source_key)?));
         anchors.source_key(source_key, class_id, used.contains(source_key.as_str()));
     }
     for anchor in used {
