@@ -100,6 +100,8 @@ fn with_margins(scorer: &mut Scorer<'_>, own: &Known, persons: &[Known], found: 
     let beside: Vec<(usize, f64)> = found
         .iter()
         .filter(|other| other.reason != Reason::Decided)
+        // Nobody is a rival who cannot be the one to be placed.
+        .filter(|other| !(own.once && persons.get(other.person).is_some_and(|person| person.once)))
         .map(|other| (other.person, other.weight))
         .collect();
     for placing in found.iter_mut().filter(|placing| placing.band != Band::Separate) {

@@ -7,8 +7,8 @@ use registry_store::{StoreError, add_pending};
 use sqlx::PgConnection;
 use std::collections::BTreeSet;
 
-/// What nobody can be compared by without: a record that never said a name is in no block.
-const NAME: &str = "npd.birth_name";
+/// Without any of these nothing is compared: a record that never said one is in no block.
+const COMPARED: [&str; 2] = ["npd.birth_name", "npd.date_of_birth"];
 
 /// Notes the rows of records that say something else now, or stand elsewhere.
 pub(crate) async fn note_changes(
@@ -20,8 +20,8 @@ pub(crate) async fn note_changes(
     let mut rows: BTreeSet<String> = BTreeSet::new();
     for (key, change) in &kept.changes {
         let record = &change.new.record;
-        let named = record.fields.keys().any(|field| field.as_str() == NAME);
-        if record.record_key.source() != STEWARD && (named || change.old.is_some()) {
+        let says = record.fields.keys().any(|field| COMPARED.contains(&field.as_str()));
+        if record.record_key.source() != STEWARD && (says || change.old.is_some()) {
             rows.extend(row(key));
         }
     }
