@@ -209,6 +209,23 @@ async fn the_order_of_arrival_does_not_matter_after_the_sweep() {
     }
 }
 
+#[tokio::test]
+async fn a_registry_made_anew_comes_to_the_same_with_its_links() {
+    let (mut world, reconciler) = live().await;
+    let batch = world.batch(town());
+    world.apply(&reconciler, &batch).await;
+    match_all(&reconciler).await;
+    let (expected, links) = (world.state().await, links(&world.pool).await);
+    assert!(!links.is_empty());
+    reconciler.rebuild().await.unwrap();
+    settle(&reconciler).await;
+    assert_eq!(world.state().await, expected, "links are kept, and records attached with them");
+    let matched = match_all(&reconciler).await;
+    assert_eq!((matched.linked, matched.unlinked, matched.reviews), (0, 0, 0), "{matched:?}");
+    assert!(matched.decided > 0);
+    assert_eq!((world.state().await, self::links(&world.pool).await), (expected, links));
+}
+
 async fn links(pool: &PgPool) -> Vec<(String, String)> {
     sqlx::query_as("select source_key, anchor from scored_link where until is null order by 1")
         .fetch_all(pool)
