@@ -7,6 +7,7 @@ mod matching;
 mod neighbours;
 mod rebuild;
 mod rehearse;
+mod rulings;
 mod world;
 
 use chrono::Utc;

@@ -52,8 +52,7 @@ impl ReconcilerMetrics {
                 .histograms(&catalogue::RECONCILER_APPLY_DURATION, LabelSets::all([fixed(&["all"])])),
             matches: metrics
                 .counters(&catalogue::RECONCILER_MATCHES, LabelSets::all([rules, fixed(&["attached"])])),
-            decisions: metrics
-                .counters(&catalogue::MATCHER_DECISIONS, LabelSets::all([fixed(&DECISIONS)])),
+            decisions: metrics.counters(&catalogue::MATCHER_DECISIONS, LabelSets::all([fixed(&DECISIONS)])),
             over_bound: metrics.counter(&catalogue::MATCHER_BLOCKS_OVER_BOUND),
             backlog: metrics.gauge(&catalogue::MATCHER_BACKLOG),
             found: metrics.gauges(&catalogue::MATCHER_FOUND, LabelSets::all([fixed(&FOUND)])),

@@ -53,7 +53,11 @@ fn mother() -> Make {
 fn birth(n: u32, pin: Option<&str>, name: &str, born: &str) -> Vec<Make> {
     let (act, key) = (format!("12/BIRTH/2012/{n}"), n.to_string());
     let mut said = vec![
-        Make::new("civil_status", "birth", &key, "child").act(&act).name(name).born(born).text("sex", "sex:2"),
+        Make::new("civil_status", "birth", &key, "child")
+            .act(&act)
+            .name(name)
+            .born(born)
+            .text("sex", "sex:2"),
         Make::new("civil_status", "birth", &key, "mother").act(&act).name(MOTHER.1).pin(MOTHER.0),
     ];
     said.extend(pin.map(|pin| {
@@ -88,7 +92,8 @@ async fn a_notice_without_a_number_comes_to_the_child_it_speaks_of() {
     match_all(&reconciler).await;
     let key = "medical/birth_notice/N1/child";
     assert_eq!(place(&world.pool, key).await, (Some(format!("record:{key}")), 5), "nobody is known yet");
-    let known = [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(7, Some("001212000777"), "Lê Văn Tám", BORN)];
+    let known =
+        [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(7, Some("001212000777"), "Lê Văn Tám", BORN)];
     world.say(&reconciler, known.concat()).await;
     let matched = match_all(&reconciler).await;
     assert_eq!(place(&world.pool, key).await, (Some(format!("pin:{CHILD}")), 4), "{matched:?}");
@@ -104,7 +109,9 @@ async fn a_notice_without_a_number_comes_to_the_child_it_speaks_of() {
         assert!(!evidence.contains(value), "a value in {evidence}");
     }
     // The name was another child's after all: the link goes, and what was known stays known.
-    world.say(&reconciler, notice("N1", "Phạm Quốc Khánh", "2011-01-30").into_iter().map(|m| m.at(200))).await;
+    world
+        .say(&reconciler, notice("N1", "Phạm Quốc Khánh", "2011-01-30").into_iter().map(|m| m.at(200)))
+        .await;
     match_all(&reconciler).await;
     assert_eq!(place(&world.pool, key).await, (Some(format!("record:{key}")), 5));
     let history = scored_history(&mut connection, &format!("record:{key}"), 10).await.unwrap();
@@ -114,7 +121,8 @@ async fn a_notice_without_a_number_comes_to_the_child_it_speaks_of() {
 #[tokio::test]
 async fn twins_are_never_linked_and_a_human_is_asked() {
     let (mut world, reconciler) = live().await;
-    let known = [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(2, Some(TWIN), "Lê Thị Bích Hằng", BORN)];
+    let known =
+        [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(2, Some(TWIN), "Lê Thị Bích Hằng", BORN)];
     // One notice names a third child of that day, one none at all: it may be of either.
     let notices = [notice("N1", "Lê Văn Dũng", BORN), notice("N2", "", BORN)];
     world.say(&reconciler, known.concat().into_iter().chain(notices.concat())).await;
@@ -144,7 +152,8 @@ async fn what_fits_two_persons_waits_for_a_human() {
     // One of the two numbers was issued in error: the other one is the child's, and the question is gone.
     let gone = Make::new("identity", "pin", TWIN, "holder").pin(TWIN).at(300);
     world.say(&reconciler, [gone.standing(registry_rules::Standing::Withdrawn)]).await;
-    let gone = birth(2, None, NA, BORN).into_iter().map(|m| m.at(300).standing(registry_rules::Standing::Withdrawn));
+    let gone =
+        birth(2, None, NA, BORN).into_iter().map(|m| m.at(300).standing(registry_rules::Standing::Withdrawn));
     world.say(&reconciler, gone).await;
     match_all(&reconciler).await;
     assert_eq!(place(&world.pool, key).await, (Some(format!("pin:{CHILD}")), 4));
@@ -154,7 +163,8 @@ async fn what_fits_two_persons_waits_for_a_human() {
 /// A small town: children with notices, registered twice, twins, residents without a number, namesakes, a chain of likenesses.
 fn town() -> Vec<SourceMessage> {
     let mut said = vec![mother()];
-    let names = ["Lê Thị Bích Na", "Lê Văn Dũng", "Phạm Quốc Khánh", "Võ Thị Sáu", "Đặng Thùy Trâm", "Hồ Xuân Hương"];
+    let names =
+        ["Lê Thị Bích Na", "Lê Văn Dũng", "Phạm Quốc Khánh", "Võ Thị Sáu", "Đặng Thùy Trâm", "Hồ Xuân Hương"];
     for (n, name) in (10_u32..).zip(names) {
         let born = format!("2012-06-{n}");
         let pin = format!("0012120009{n}");
@@ -171,7 +181,9 @@ fn town() -> Vec<SourceMessage> {
     said.extend(birth(31, Some("001212000931"), "Lê Văn Cặp", "2012-07-01"));
     said.extend(notice("N30", "Lê Văn Đôi", "2012-07-01"));
     said.extend(notice("N31", "Lê Văn Cặp", "2012-07-01"));
-    for (n, name) in ["Bùi Thị Lan Anh", "Bùi Thị Lan Ánh", "Bùi Thị Lan Ánn", "Bùi Thị Lam Ánn"].iter().enumerate() {
+    for (n, name) in
+        ["Bùi Thị Lan Anh", "Bùi Thị Lan Ánh", "Bùi Thị Lan Ánn", "Bùi Thị Lam Ánn"].iter().enumerate()
+    {
         said.push(resident(&format!("C{n}"), name, "1991-03-04").text("sex", "sex:2"));
     }
     said.into_iter().map(Into::into).collect()
@@ -237,9 +249,14 @@ async fn links(pool: &PgPool) -> Vec<(String, String)> {
 async fn one_of_two_matches_and_the_other_stands_by() {
     let (mut world, first) = live().await;
     let second = world.reconciler().await;
-    world.say(&first, [vec![mother()], birth(1, Some(CHILD), NA, BORN), notice("N1", NA, BORN)].concat()).await;
+    world
+        .say(&first, [vec![mother()], birth(1, Some(CHILD), NA, BORN), notice("N1", NA, BORN)].concat())
+        .await;
     let mut summary = Summary::default();
-    assert!(second.match_step("second", &mut summary).await.unwrap().stands_by, "the lease is the first one's");
+    assert!(
+        second.match_step("second", &mut summary).await.unwrap().stands_by,
+        "the lease is the first one's"
+    );
     match_all(&first).await;
     sqlx::query("update lease set until = now() - interval '1 second'").execute(&world.pool).await.unwrap();
     assert!(!second.match_step("second", &mut summary).await.unwrap().stands_by);

@@ -17,6 +17,7 @@ mod history;
 mod inquiry;
 mod known;
 mod latest;
+mod links;
 mod load;
 mod locks;
 mod matching;
@@ -29,6 +30,7 @@ mod rebuild;
 mod register;
 mod rehearse;
 mod rule_sets;
+mod rulings;
 mod show;
 mod snapshots;
 mod state;
@@ -63,17 +65,18 @@ pub use latest::{
     Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
     source_keys_of_pins,
 };
+pub use links::{LinksFound, RecordLinks, recorded_links};
 pub use load::{
     LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
     pass_slice_on, persons_in_slice, record_counts, records_in_slice, source_ended, take_slice, waive_source,
 };
-pub use locks::{lock_keys, wait_briefly};
+pub use locks::{begin_attaching, begin_ruling, lock_keys, wait_briefly};
 pub use matching::{
     LinkChange, MatchCounts, MatchPhase, MatchRecord, MatchRow, NewOver, Pending, ReviewPair, ScoredLink,
-    add_again, add_pending, again_all, begin_matching, done_pending, end_links, end_reviews,
-    keys_of_blocks, linked_to, match_candidates, match_counts, match_own, match_records, match_rows,
-    match_state, movable_in, move_matching, open_reviews, put_links_scored, put_match_records, put_reviews,
-    record_page, remove_match_records, reviews_of, scored_anchors, scored_history, scored_links,
+    add_again, add_pending, again_all, begin_matching, done_pending, end_links, end_reviews, keys_of_blocks,
+    linked_to, match_candidates, match_counts, match_own, match_records, match_rows, match_state, movable_in,
+    move_matching, open_reviews, put_links_scored, put_match_records, put_reviews, record_page,
+    remove_match_records, reviews_of, scored_anchors, scored_around, scored_history, scored_links,
     scored_links_at, settle_over, stop_matching, take_again, take_pending,
 };
 pub use merging::{
@@ -90,9 +93,10 @@ pub use rebuild::{
     KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
     recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
-pub use register::{close_register, entries_of, replace_entries};
+pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
+pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,

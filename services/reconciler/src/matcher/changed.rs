@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 /// Without any of these nothing is compared: a record that never said one is in no block.
 const COMPARED: [&str; 2] = ["npd.birth_name", "npd.date_of_birth"];
 
-/// Notes the rows of records that say something else now, or stand elsewhere.
+/// Notes the rows of records that say something else now, stand elsewhere, or were decided about.
 pub(crate) async fn note_changes(
     connection: &mut PgConnection,
     kept: &Kept<'_>,
     attaching: &Attaching,
+    ruled: &BTreeSet<String>,
 ) -> Result<(), StoreError> {
     let row = |key: &str| key.rsplit_once('/').map(|(row, _)| row.to_owned());
     let mut rows: BTreeSet<String> = BTreeSet::new();
@@ -25,6 +26,7 @@ pub(crate) async fn note_changes(
             rows.extend(row(key));
         }
     }
+    rows.extend(ruled.iter().filter_map(|key| row(key)));
     rows.extend(attaching.others.iter().filter_map(|one| row(&one.record_key)));
     add_pending(connection, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await
 }

@@ -136,8 +136,7 @@ fn unblocked(row: &MatchRow, record: &SourceRecord, compared: Vec<String>) -> Ma
     const PROVISIONAL: i16 = 5;
     let source_key = registry_rules::source_key(record);
     let anchor = row.anchor.clone().unwrap_or_else(|| source_key.clone());
-    let movable =
-        row.attach_rule == SCORED || (row.attach_rule == PROVISIONAL && anchor == source_key);
+    let movable = row.attach_rule == SCORED || (row.attach_rule == PROVISIONAL && anchor == source_key);
     MatchRecord {
         record_key: row.record_key.clone(),
         place: if movable { source_key.clone() } else { anchor },

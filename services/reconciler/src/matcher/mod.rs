@@ -21,7 +21,8 @@ pub use model::MatchModel;
 use crate::apply::Summary;
 use crate::reconciler::Reconciler;
 use registry_store::{
-    LoadStage, MatchPhase, StoreError, again_all, begin_matching, match_state, move_matching, try_lease,
+    LoadStage, MatchPhase, StoreError, again_all, begin_attaching, begin_matching, match_state,
+    move_matching, try_lease,
 };
 
 /// The lease of whoever matches.
@@ -59,12 +60,10 @@ impl Reconciler {
         let Some(model) = self.settings.matching.clone() else {
             return Ok(Matched { stands_by: true, ..Matched::default() });
         };
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin_attaching(&self.pool).await?;
         let now = self.now(&mut transaction).await?;
         let mut matched = Matched::default();
-        if now.stage != LoadStage::Live
-            || !try_lease(&mut transaction, LEASE, holder, LEASE_SECONDS).await?
-        {
+        if now.stage != LoadStage::Live || !try_lease(&mut transaction, LEASE, holder, LEASE_SECONDS).await? {
             matched.stands_by = true;
             return Ok(matched);
         }
@@ -74,7 +73,8 @@ impl Reconciler {
                 matched.worked = true;
             }
             MatchPhase::Keys(after) => {
-                let next = index::page(&mut transaction, &self.settings, &model, &after, &mut matched).await?;
+                let next =
+                    index::page(&mut transaction, &self.settings, &model, &after, &mut matched).await?;
                 if next == MatchPhase::Live {
                     again_all(&mut transaction).await?;
                 }

@@ -12,9 +12,10 @@ use crate::reconciler::{Now, Reconciler};
 use record_linkage::Scorer;
 use registry_rules::PersonId;
 use registry_store::{
-    MatchRecord, ReviewPair, StoreError, add_again, end_links, end_reviews, keys_of_blocks, latest_of,
-    linked_to, load_anchors, match_candidates, match_own, match_records, movable_in, put_links_scored,
-    put_reviews, reattach, reviews_of, scored_anchors, take_again,
+    MatchRecord, ReviewPair, StoreError, add_again, close_register, end_links, end_reviews, key_of_anchor,
+    keys_of_blocks, latest_of, linked_to, load_anchors, match_candidates, match_own, match_records,
+    movable_in, put_links_scored, put_reviews, reattach, recorded_links, reviews_of, scored_anchors,
+    take_again,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,9 +86,9 @@ impl Reconciler {
     ) -> Result<MergeRequest, StoreError> {
         let moved: BTreeSet<&String> = changes.moved.keys().chain(&changes.astray).collect();
         let mut request = MergeRequest { persons, ..MergeRequest::default() };
-        if !moved.is_empty() {
-            let records = moved.iter().filter_map(|key| situation.own.get(*key)).flatten();
-            let records = records.map(|record| record.record_key.clone()).collect();
+        let records = moved.iter().filter_map(|key| situation.own.get(*key)).flatten();
+        let records: BTreeSet<String> = records.map(|record| record.record_key.clone()).collect();
+        if !records.is_empty() {
             let source_keys = moved.iter().map(|key| (*key).clone()).collect();
             let attaching = attach_again(connection, source_keys, records).await?;
             let others: Vec<_> =
@@ -136,10 +137,39 @@ async fn situation(
     for (source_key, anchor) in linked_to(connection, &named).await? {
         found.links.add(source_key, anchor);
     }
+    found.apart = parted(connection, &found.own).await?;
     for pair in reviews_of(connection, &names).await? {
         found.reviews.entry(pair.source_key.clone()).or_default().push(pair);
     }
     Ok(found)
+}
+
+/// The anchors that decisions in force keep source keys apart from, as they stand.
+async fn parted(
+    connection: &mut PgConnection,
+    own: &BTreeMap<String, Vec<MatchRecord>>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, StoreError> {
+    let key_of: BTreeMap<&str, &String> = own
+        .iter()
+        .flat_map(|(key, records)| records.iter().map(move |record| (record.record_key.as_str(), key)))
+        .collect();
+    let records: Vec<&str> = key_of.keys().copied().collect();
+    let links = recorded_links(connection, &records, &[]).await?;
+    let separated =
+        || links.records.iter().flat_map(|(key, on)| on.separated.iter().map(move |to| (key, to)));
+    let named: BTreeSet<&str> = separated().map(|(_, anchor)| key_of_anchor(anchor)).collect();
+    if named.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let together = close_register(connection, &named.into_iter().collect::<Vec<_>>()).await?;
+    let register = together.register();
+    let mut apart: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (record, anchor) in separated() {
+        if let Some(key) = key_of.get(record.as_str()) {
+            apart.entry((*key).clone()).or_default().insert(register.resolve(anchor));
+        }
+    }
+    Ok(apart)
 }
 
 impl Situation {
@@ -153,11 +183,7 @@ impl Situation {
 }
 
 /// Decides about each source key, in their order: a lesser key's link is known before a greater one reads it.
-fn changes(
-    keys: &[String],
-    situation: &mut Situation,
-    model: &MatchModel,
-) -> Result<Changes, StoreError> {
+fn changes(keys: &[String], situation: &mut Situation, model: &MatchModel) -> Result<Changes, StoreError> {
     let mut all: BTreeMap<&str, &[String]> = BTreeMap::new();
     for record in situation.beside.values().chain(situation.own.values().flatten()) {
         all.insert(&record.record_key, &record.compared);
@@ -221,7 +247,10 @@ async fn record(
         let stood = situation.reviews.get(key).map_or(&[][..], Vec::as_slice);
         let same = |a: &ReviewPair, b: &ReviewPair| {
             let of = |p: &ReviewPair| (p.record_key.clone(), p.other_key.clone(), p.anchor.clone());
-            of(a) == of(b) && a.reason == b.reason && a.weights == b.weights && a.weight.total_cmp(&b.weight).is_eq()
+            of(a) == of(b)
+                && a.reason == b.reason
+                && a.weights == b.weights
+                && a.weight.total_cmp(&b.weight).is_eq()
         };
         gone.extend(stood.iter().filter(|old| !decision.reviews.iter().any(|new| same(old, new))));
         come.extend(decision.reviews.iter().filter(|new| !stood.iter().any(|old| same(old, new))));
@@ -261,9 +290,13 @@ async fn pass_on(
     let named: BTreeSet<&str> = changes.moved.keys().chain(ends).map(String::as_str).collect();
     let named: Vec<&str> = named.into_iter().collect();
     let mut blocks = keys_of_blocks(connection, &named).await?;
-    blocks.extend(situation.own.iter().filter(|(key, _)| changes.moved.contains_key(*key)).flat_map(
-        |(_, records)| records.iter().flat_map(|record| record.blocks.iter().copied()),
-    ));
+    blocks.extend(
+        situation
+            .own
+            .iter()
+            .filter(|(key, _)| changes.moved.contains_key(*key))
+            .flat_map(|(_, records)| records.iter().flat_map(|record| record.blocks.iter().copied())),
+    );
     let mut concerned = movable_in(connection, &blocks).await?;
     concerned.extend(linked_to(connection, &named).await?.into_iter().map(|(source_key, _)| source_key));
     let least = changes.moved.keys().next();

@@ -41,9 +41,8 @@ pub(crate) async fn match_records(shared: Shared) -> anyhow::Result<()> {
             }
         }
         if counted.is_none_or(|at| at.elapsed() >= COUNT) {
-            let counts = shared
-                .steadily(|| async { match_counts(&mut *shared.pool.acquire().await?).await })
-                .await?;
+            let counts =
+                shared.steadily(|| async { match_counts(&mut *shared.pool.acquire().await?).await }).await?;
             let Some(counts) = counts else { return Ok(()) };
             shared.metrics.to_match(&counts);
             counted = Some(tokio::time::Instant::now());

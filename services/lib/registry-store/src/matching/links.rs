@@ -56,7 +56,36 @@ pub async fn scored_anchors(
     Ok(rows.into_iter().collect())
 }
 
-/// The same as it was known at a moment.
+/// The links that stand of source keys, and the source keys that are linked to them.
+pub async fn scored_around(
+    connection: &mut PgConnection,
+    source_keys: &[&str],
+) -> Result<(Vec<(String, String)>, Vec<String>), StoreError> {
+    if source_keys.is_empty() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let rows: Vec<(bool, String, String)> = sqlx::query_as(
+        "select true, l.source_key, l.anchor from unnest($1::text[]) as t (wanted) cross join lateral (
+           select source_key, anchor from scored_link where source_key = wanted and until is null limit 1) l
+         union all
+         select false, l.source_key, l.anchor from unnest($1::text[]) as t (wanted) cross join lateral (
+           select source_key, anchor from scored_link where anchor = wanted and until is null offset 0) l",
+    )
+    .bind(source_keys)
+    .fetch_all(connection)
+    .await?;
+    let (mut own, mut linked) = (Vec::new(), Vec::new());
+    for (is_own, source_key, anchor) in rows {
+        if is_own {
+            own.push((source_key, anchor));
+        } else {
+            linked.push(source_key);
+        }
+    }
+    Ok((own, linked))
+}
+
+/// Where links led by source key, as it was known at a moment.
 pub async fn scored_links_at(
     connection: &mut PgConnection,
     source_keys: &[&str],
@@ -132,10 +161,7 @@ pub async fn end_links(connection: &mut PgConnection, source_keys: &[&str]) -> R
 }
 
 /// Records links. Those that stood of the same source keys have been ended.
-pub async fn put_links_scored(
-    connection: &mut PgConnection,
-    links: &[LinkChange],
-) -> Result<(), StoreError> {
+pub async fn put_links_scored(connection: &mut PgConnection, links: &[LinkChange]) -> Result<(), StoreError> {
     if links.is_empty() {
         return Ok(());
     }

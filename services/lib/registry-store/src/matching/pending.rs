@@ -58,10 +58,12 @@ pub async fn add_again(connection: &mut PgConnection, source_keys: &[&str]) -> R
     if source_keys.is_empty() {
         return Ok(());
     }
-    sqlx::query("insert into match_again (source_key) select distinct unnest($1::text[]) on conflict do nothing")
-        .bind(source_keys)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "insert into match_again (source_key) select distinct unnest($1::text[]) on conflict do nothing",
+    )
+    .bind(source_keys)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

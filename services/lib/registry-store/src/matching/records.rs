@@ -198,9 +198,8 @@ pub async fn put_match_records(
     let (mut gone, mut come) = (Vec::new(), Vec::new());
     for record in &changed {
         let old = before.get(&record.record_key);
-        let stays = |block: &i64| {
-            old.is_some_and(|old| old.movable == record.movable && old.blocks.contains(block))
-        };
+        let stays =
+            |block: &i64| old.is_some_and(|old| old.movable == record.movable && old.blocks.contains(block));
         let left = old.iter().flat_map(|old| &old.blocks).filter(|block| {
             old.is_some_and(|old| old.movable != record.movable) || !record.blocks.contains(block)
         });
@@ -331,8 +330,7 @@ pub async fn settle_over(
             .await?;
     }
     let mut by_rule: BTreeMap<&str, usize> = BTreeMap::new();
-    let rules: Vec<&str> =
-        come.iter().filter_map(|block| blocks.get(block)).map(|(rule, _)| *rule).collect();
+    let rules: Vec<&str> = come.iter().filter_map(|block| blocks.get(block)).map(|(rule, _)| *rule).collect();
     for rule in &rules {
         *by_rule.entry(rule).or_default() += 1;
     }
