@@ -1,5 +1,6 @@
 //! Records without a number: linked to the right person by what speaks for it, never to a twin, in whatever order they come.
 
+use super::rulings::ruling;
 use super::world::{Dice, Make, World, settle};
 use event_log::SourceMessage;
 use reconciler::{Matched, Reconciler, Summary};
@@ -158,6 +159,28 @@ async fn what_fits_two_persons_waits_for_a_human() {
     match_all(&reconciler).await;
     assert_eq!(place(&world.pool, key).await, (Some(format!("pin:{CHILD}")), 4));
     assert!(registry_store::open_reviews(&mut connection, &[key]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_steward_parts_no_score_puts_together_again() {
+    let (mut world, reconciler) = live().await;
+    world.say(&reconciler, [vec![mother()], birth(1, Some(CHILD), NA, BORN), notice("N1", NA, BORN)].concat()).await;
+    match_all(&reconciler).await;
+    let (key, at_child) = ("medical/birth_notice/N1/child", format!("pin:{CHILD}"));
+    assert_eq!(place(&world.pool, key).await, (Some(at_child.clone()), 4));
+    let birth = "civil_status/birth/1/child";
+    let parted = ruling(1, "keep_separate", (key, &at_child), Some((birth, &at_child)));
+    world.say(&reconciler, [parted]).await;
+    match_all(&reconciler).await;
+    assert!(key > birth, "of two at one place the greater one leaves it");
+    assert_ne!(place(&world.pool, key).await.0, Some(at_child));
+    let mut connection = world.pool.acquire().await.unwrap();
+    assert!(registry_store::open_reviews(&mut connection, &[key]).await.unwrap().is_empty(), "nobody is asked again");
+    assert!(links(&world.pool).await.is_empty());
+    let before = world.state().await;
+    world.say(&reconciler, notice("N1", NA, BORN).into_iter().map(|m| m.at(400))).await;
+    match_all(&reconciler).await;
+    assert_eq!(world.state().await, before, "the same said again changes nothing");
 }
 
 /// A small town: children with notices, registered twice, twins, residents without a number, namesakes, a chain of likenesses.
