@@ -4,7 +4,7 @@ use super::rulings::ruling;
 use super::world::{Dice, Make, World, settle};
 use event_log::SourceMessage;
 use reconciler::{Matched, Reconciler, Summary};
-use registry_store::{scored_history, scored_links};
+use registry_store::{fingerprint_key, scored_history, scored_links, state_hash_at};
 use sqlx::PgPool;
 
 const MOTHER: (&str, &str, &str) = ("001187000901", "Trần Thị Mơ", "1987-04-05");
@@ -164,7 +164,9 @@ async fn what_fits_two_persons_waits_for_a_human() {
 #[tokio::test]
 async fn what_a_steward_parts_no_score_puts_together_again() {
     let (mut world, reconciler) = live().await;
-    world.say(&reconciler, [vec![mother()], birth(1, Some(CHILD), NA, BORN), notice("N1", NA, BORN)].concat()).await;
+    world
+        .say(&reconciler, [vec![mother()], birth(1, Some(CHILD), NA, BORN), notice("N1", NA, BORN)].concat())
+        .await;
     match_all(&reconciler).await;
     let (key, at_child) = ("medical/birth_notice/N1/child", format!("pin:{CHILD}"));
     assert_eq!(place(&world.pool, key).await, (Some(at_child.clone()), 4));
@@ -175,7 +177,10 @@ async fn what_a_steward_parts_no_score_puts_together_again() {
     assert!(key > birth, "of two at one place the greater one leaves it");
     assert_ne!(place(&world.pool, key).await.0, Some(at_child));
     let mut connection = world.pool.acquire().await.unwrap();
-    assert!(registry_store::open_reviews(&mut connection, &[key]).await.unwrap().is_empty(), "nobody is asked again");
+    assert!(
+        registry_store::open_reviews(&mut connection, &[key]).await.unwrap().is_empty(),
+        "nobody is asked again"
+    );
     assert!(links(&world.pool).await.is_empty());
     let before = world.state().await;
     world.say(&reconciler, notice("N1", NA, BORN).into_iter().map(|m| m.at(400))).await;
@@ -222,6 +227,8 @@ async fn the_order_of_arrival_does_not_matter_after_the_sweep() {
     assert!(matched.linked > 5, "{matched:?}");
     let (expected, links) = (world.state().await, links(&world.pool).await);
     assert!(links.iter().any(|(_, anchor)| anchor.starts_with("pin:")));
+    let key = fingerprint_key("a key for tests");
+    assert_eq!(state_hash_at(&world.pool, None, &key).await.unwrap().to_string(), expected);
     for seed in 0..5 {
         let (mut world, reconciler) = live().await;
         let mut dice = Dice(seed);

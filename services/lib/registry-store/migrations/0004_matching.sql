@@ -61,7 +61,7 @@ create table scored_link (
   primary key (source_key, n)
 );
 create unique index scored_link_stands on scored_link (source_key) where until is null;
-create index scored_link_anchor on scored_link (anchor) where until is null;
+create index scored_link_anchor on scored_link (anchor);
 
 -- Pairs of records that a human must look at: the record to be placed, and one of whom it may be. Only `until` is ever set, once.
 create table match_review (

@@ -85,22 +85,28 @@ pub async fn scored_around(
     Ok((own, linked))
 }
 
-/// Where links led by source key, as it was known at a moment.
+/// The links of source keys, and those that lead to them, as they were known at a moment (now, without one): source key and
+/// anchor.
 pub async fn scored_links_at(
     connection: &mut PgConnection,
-    source_keys: &[&str],
-    at: DateTime<Utc>,
-) -> Result<BTreeMap<String, String>, StoreError> {
-    let rows: Vec<(String, String)> = sqlx::query_as(
-        "select l.* from unnest($1::text[]) as t (wanted) cross join lateral (
-           select source_key, anchor from scored_link
-           where source_key = wanted and since <= $2 and (until is null or until > $2) order by n desc limit 1) l",
+    keys: &[&str],
+    at: Option<DateTime<Utc>>,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select l.source_key, l.anchor from (
+           select l.* from unnest($1::text[]) as t (wanted) cross join lateral (
+             select source_key, anchor, since, until from scored_link where source_key = wanted offset 0) l
+           union
+           select l.* from unnest($1::text[]) as t (wanted) cross join lateral (
+             select source_key, anchor, since, until from scored_link where anchor = wanted offset 0) l) l
+         where case when $2::timestamptz is null then l.until is null
+           else l.since <= $2 and (l.until is null or l.until > $2) end",
     )
-    .bind(source_keys)
+    .bind(keys)
     .bind(at)
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows)
 }
 
 /// The links that stand, with their evidence.

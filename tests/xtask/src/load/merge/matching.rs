@@ -2,7 +2,6 @@
 
 use super::course::{Course, LOOK, WITHIN, look, watch};
 use crate::load::report::Metric;
-use acceptance::pipeline;
 use anyhow::ensure;
 use prerequisites::say;
 use sqlx::PgPool;
@@ -31,7 +30,6 @@ impl Course {
     pub(super) async fn matched(&mut self, records: u64) -> anyhow::Result<()> {
         let pool = self.deployment.registries.registry.administrator().await?;
         let before = look(&pool).await?;
-        self.configure()?;
         let starting = self.deployment.launch_those(|one| one.service == "reconciler" && one.name == "1");
         let records = i64::try_from(records)?;
         let done = async {
@@ -55,18 +53,6 @@ impl Course {
         say(format_args!("{found:?}"));
         self.rate("match.keys", found.compared, keys);
         self.rate("match.unkeyed", found.unkeyed, decided);
-        Ok(())
-    }
-
-    /// Gives the reconciler the shipped model.
-    fn configure(&self) -> anyhow::Result<()> {
-        let model = pipeline::project().join("schemas/linkage/registry.toml");
-        let reconcilers = self.deployment.instances.iter().filter(|one| one.service == "reconciler");
-        for instance in reconcilers {
-            let text = std::fs::read_to_string(&instance.file)?;
-            let matching = format!("\n[matching]\nmodel = \"{}\"\n", model.display());
-            std::fs::write(&instance.file, text + &matching)?;
-        }
         Ok(())
     }
 
