@@ -17,6 +17,25 @@ fn model() -> Model {
     Model::new(Model::read_file(MODEL).unwrap(), &CodeLists::parse([PROVINCES]).unwrap()).unwrap()
 }
 
+/// The weights that the registry is shipped with.
+const SHIPPED: &str = include_str!("../../schemas/linkage/registry.toml");
+/// Of two records taken at random in a registry of a million people. The sample is smaller, and so would be its own.
+const PRIOR: f64 = 1e-6;
+
+/// They are those that learning finds: no hand has touched them, and anybody can find them again.
+#[test]
+fn the_shipped_weights_are_what_is_learned_from_invented_people() {
+    let model = model();
+    let learned = learn(&table(&people(41), &model), &model, None).unwrap().model;
+    let weights = record_linkage::Weights { prior: PRIOR, ..learned.weights().unwrap().clone() };
+    let expected = record_linkage::write_model(MODEL, &learned.with_weights(weights));
+    if expected != SHIPPED {
+        let path = std::env::temp_dir().join("registry.toml");
+        std::fs::write(&path, &expected).unwrap();
+        panic!("schemas/linkage/registry.toml is another one: what is learned is in {}", path.display());
+    }
+}
+
 fn people(seed: u64) -> Sample {
     sample(PEOPLE, seed, NaiveDate::from_ymd_opt(2026, 11, 20).unwrap(), &Errors::default())
 }

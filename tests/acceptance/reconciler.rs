@@ -1,10 +1,11 @@
 //! The merge transaction on a real PostgreSQL, without the log: whatever the order, the state is the same.
 
 mod broken;
-mod figures;
 mod cases;
+mod figures;
 mod generated;
 mod history;
+mod matching;
 mod neighbours;
 mod rebuild;
 mod rehearse;

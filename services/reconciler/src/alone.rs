@@ -22,6 +22,7 @@ pub async fn open_alone(config: &Config, today: NaiveDate) -> anyhow::Result<Rec
         sources: config.sources.iter().map(|source| (source.clone(), 1)).collect(),
         topics: config.kafka.topics(),
         key: fingerprint_key(config.fingerprint_key_file.secret().expose_secret()),
+        matching: config.match_model()?,
     };
     Ok(Reconciler::open(pool, settings, &catalogue, today).await?)
 }

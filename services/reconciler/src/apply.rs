@@ -8,6 +8,7 @@ use crate::former::former_keys;
 use crate::identify::identify;
 use crate::incoming::{Body, Incoming, IncomingMessage};
 use crate::keep::{Kept, Partition, SnapshotMark, keep};
+use crate::matcher::note_changes;
 use crate::merge::{MergeRequest, Merged, merge};
 use crate::reconciler::{Now, Reconciler};
 use crate::register::keep_register;
@@ -143,6 +144,9 @@ impl Reconciler {
         let mut told = answers(&attaching, &merged, &decisions);
         told.extend(rejected(kept.markers.values()));
         put_answers(connection, &self.settings.topics, &told).await?;
+        if self.settings.matching.is_some() {
+            note_changes(connection, kept, &attaching, &ruled.records).await?;
+        }
         summary.note(&merged);
         Ok(())
     }

@@ -57,6 +57,15 @@ pub(crate) async fn attach_changes(
     Ok(found)
 }
 
+/// Attaches anew what offers these source keys, and these records, though none of them changed: a link of theirs did.
+pub(crate) async fn attach_again(
+    connection: &mut PgConnection,
+    anchors: BTreeSet<String>,
+    records: BTreeSet<String>,
+) -> Result<Attaching, StoreError> {
+    attach_changes(connection, &Kept::default(), &RulingChange { records, anchors }).await
+}
+
 /// The rows of the first load's records, each attached to what it names itself: its number, else its source key.
 pub(crate) fn unattached(kept: &Kept<'_>) -> Vec<LatestRow> {
     let (register, alone) = (PinRegister::default(), StandsFor::default());
@@ -176,7 +185,7 @@ fn place(
     (offers, stands_for): (&BTreeMap<&str, Offer>, &StandsFor),
 ) {
     let go = |offer: &Offer, found: &mut Attaching| {
-        let links = found.links.on(offer.record_key.as_str());
+        let links = found.links.of(offer);
         let new = attached(attach(offer, links, &found.register, stands_for));
         found.note_place(&offer.source_key, &new);
         found.note_place(&apart(&offer.record_key), &new);

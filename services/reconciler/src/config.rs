@@ -1,9 +1,12 @@
 //! What a reconciler is configured with.
 
+use crate::matcher::MatchModel;
+use anyhow::Context as _;
 use event_log::{KafkaConfig, SchemaRegistryConfig};
 use serde::Deserialize;
-use service_runtime::{AdminConfig, ByteSize, DatabaseConfig, HumanDuration, SecretFile};
+use service_runtime::{AdminConfig, ByteSize, DatabaseConfig, ExitClass, HumanDuration, SecretFile};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Configuration of a reconciler.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +33,32 @@ pub struct Config {
     /// What one transaction takes.
     #[serde(default)]
     pub batch: BatchConfig,
+    /// By what records without a number are matched; without it they stay where their source key puts them. All instances
+    /// of one registry have the same.
+    #[serde(default)]
+    pub matching: Option<MatchingConfig>,
+}
+
+/// Probabilistic matching (rule 4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MatchingConfig {
+    /// The linkage model with its learned weights; its code lists are found beside it.
+    pub model: PathBuf,
+}
+
+impl Config {
+    /// Reads the model, where one is configured.
+    ///
+    /// # Errors
+    /// With the place in the file and what would be right.
+    pub(crate) fn match_model(&self) -> anyhow::Result<Option<Arc<MatchModel>>> {
+        let matching = self.matching.as_ref();
+        matching
+            .map(|matching| MatchModel::read(&matching.model).context("matching.model").map(Arc::new))
+            .transpose()
+            .context(ExitClass::Configuration)
+    }
 }
 
 fn instance() -> String {

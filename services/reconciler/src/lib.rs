@@ -3,7 +3,8 @@
 //! One batch of messages is one transaction (design §6): [`keep`](mod@keep) what was received → [`attach`](mod@attach)
 //! records to anchors → [`identify`](mod@identify): anchors to persons → [`merge`](mod@merge) whom that touches →
 //! [`commit`](mod@commit) with the consumer's positions. Beside it run what is [`due`](mod@due), the first
-//! [`load`](mod@load), the [`sweep`](mod@sweep) after a snapshot, and the business [`day`](mod@day).
+//! [`load`](mod@load), the [`sweep`](mod@sweep) after a snapshot, the [`matcher`](mod@matcher) of what no number places, and
+//! the business [`day`](mod@day).
 //!
 //! Laws kept here:
 //! - a position moves only with its effects, under the owner's epoch;
@@ -28,6 +29,7 @@ mod incoming;
 mod keep;
 mod links;
 mod load;
+mod matcher;
 mod membership;
 mod merge;
 mod metrics;
@@ -45,8 +47,9 @@ mod take_over;
 
 pub use alone::open_alone;
 pub use apply::{Applied, Summary};
-pub use config::{BatchConfig, Config};
+pub use config::{BatchConfig, Config, MatchingConfig};
 pub use incoming::{Body, Incoming, IncomingMessage};
+pub use matcher::{MatchModel, Matched};
 pub use rebuild::Rebuilt;
 pub use reconciler::{Reconciler, Settings};
 pub use registry_store::{LoadStage, Outcomes, StoreError};

@@ -1,6 +1,6 @@
 //! What is recorded about the records in question, as attaching asks for it.
 
-use registry_rules::RecordedLinks;
+use registry_rules::{Offer, RecordedLinks};
 use registry_store::RecordLinks;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     pub(crate) records: BTreeMap<String, RecordLinks>,
+    /// Where recorded probabilistic links lead, by source key.
+    pub(crate) scored: BTreeMap<String, String>,
     /// Keys that links, separations and merges name: what they resolve to must be known.
     pub(crate) joined: BTreeSet<String>,
 }
 
 impl Links {
+    /// What is recorded about a record and its source key.
+    pub(crate) fn of(&self, offer: &Offer) -> RecordedLinks<'_> {
+        let scored = self.scored.get(&offer.source_key).map(String::as_str);
+        RecordedLinks { scored, ..self.on(offer.record_key.as_str()) }
+    }
+
     /// What is recorded about a record.
     pub(crate) fn on(&self, record_key: &str) -> RecordedLinks<'_> {
         self.records.get(record_key).map_or_else(RecordedLinks::default, |on| RecordedLinks {

@@ -1,16 +1,19 @@
 //! What a reconciler counts.
 
 use crate::apply::Summary;
+use crate::matcher::Matched;
 use chrono::{DateTime, Utc};
 use event_log::{Standing, TopicPartition};
 use registry_rules::CaseKind;
-use registry_store::CaseCounts;
+use registry_store::{CaseCounts, MatchCounts};
 use service_runtime::metrics::{
     ConsumerLag, Counter, Counters, Gauge, Gauges, Histograms, Label, LabelSets, Metrics, catalogue,
 };
 use std::time::Duration;
 
 const OUTCOMES: [&str; 5] = ["applied", "no_change", "duplicate", "stale", "quarantined"];
+const DECISIONS: [&str; 4] = ["decided", "linked", "unlinked", "review"];
+const FOUND: [&str; 3] = ["links", "reviews", "blocks_over_bound"];
 const RULES: [(i16, &str); 5] =
     [(1, "steward"), (2, "number"), (3, "source_key"), (4, "scored"), (5, "provisional")];
 
@@ -24,6 +27,10 @@ pub(crate) struct ReconcilerMetrics {
     records: Counters<2>,
     duration: Histograms<1>,
     matches: Counters<2>,
+    decisions: Counters<1>,
+    over_bound: Counter,
+    backlog: Gauge,
+    found: Gauges<1>,
     retries: Counter,
     fenced: Counter,
     lag: ConsumerLag,
@@ -50,6 +57,10 @@ impl ReconcilerMetrics {
                 .histograms(&catalogue::RECONCILER_APPLY_DURATION, LabelSets::all([fixed(&["all"])])),
             matches: metrics
                 .counters(&catalogue::RECONCILER_MATCHES, LabelSets::all([rules, fixed(&["attached"])])),
+            decisions: metrics.counters(&catalogue::MATCHER_DECISIONS, LabelSets::all([fixed(&DECISIONS)])),
+            over_bound: metrics.counter(&catalogue::MATCHER_BLOCKS_OVER_BOUND),
+            backlog: metrics.gauge(&catalogue::MATCHER_BACKLOG),
+            found: metrics.gauges(&catalogue::MATCHER_FOUND, LabelSets::all([fixed(&FOUND)])),
             retries: retries.with(["reconciler"]),
             fenced: metrics.counter(&catalogue::FENCED_WRITES),
             lag: ConsumerLag::new(metrics, group),
@@ -114,6 +125,23 @@ impl ReconcilerMetrics {
                 "closed" => self.resolved.with([kind.as_str(), "agreed", "registry"]).add(*count),
                 _ => {}
             }
+        }
+    }
+
+    /// Counts what the matcher decided.
+    pub(crate) fn matched(&self, matched: &Matched) {
+        let counts = [matched.decided, matched.linked, matched.unlinked, matched.reviews];
+        for (outcome, count) in DECISIONS.iter().zip(counts) {
+            self.decisions.with([*outcome]).add(count as u64);
+        }
+        self.over_bound.add(matched.over_bound as u64);
+    }
+
+    /// Shows what there is to match, and what was found.
+    pub(crate) fn to_match(&self, counts: &MatchCounts) {
+        self.backlog.set_count(counts.waiting.unsigned_abs());
+        for (what, count) in FOUND.iter().zip([counts.links, counts.reviews, counts.over_bound]) {
+            self.found.with([*what]).set_count(count.unsigned_abs());
         }
     }
 

@@ -9,6 +9,7 @@ use crate::membership::Membership;
 use registry_rules::{Offer, RecordKey, offer, register_entry};
 use registry_store::{
     RulingChange, Sibling, StoreError, anchor_of_key, key_of_anchor, lock_keys, offering, recorded_links,
+    scored_around,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -146,6 +147,15 @@ pub(crate) async fn read_links(
             links.joined.extend(on.separated.iter().map(|anchor| key_of_anchor(anchor).to_owned()));
         }
         links.records.insert(record, on);
+    }
+    let (scored, linked) = scored_around(connection, &asked).await?;
+    for source_key in linked {
+        more.anchor(&source_key);
+    }
+    for (source_key, anchor) in scored {
+        more.anchor(&anchor);
+        links.joined.insert(key_of_anchor(&anchor).to_owned());
+        links.scored.insert(source_key, anchor);
     }
     Ok((links, more))
 }

@@ -1,5 +1,6 @@
 //! The reconciler without its log: what a batch, a due person, a sweep or a slice of the first load does to the registry.
 
+use crate::matcher::MatchModel;
 use crate::merge::Ground;
 use crate::rules::{Rules, RulesInForce, rule_set_name};
 use chrono::NaiveDate;
@@ -7,6 +8,7 @@ use event_log::Topics;
 use registry_rules::{CaseClocks, FieldCatalogue, FingerprintKey};
 use registry_store::{
     LoadStage, StoreError, advance_stage, declare_sources, ensure_rules, present, present_while_loading,
+    stop_matching,
 };
 use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeMap;
@@ -24,6 +26,8 @@ pub struct Settings {
     pub topics: Topics,
     /// For fingerprints of cases.
     pub key: FingerprintKey,
+    /// By what records without a number are matched; none: they are not.
+    pub matching: Option<Arc<MatchModel>>,
 }
 
 /// Applies what the sources say to the registry. Any number of them work on one registry.
@@ -67,6 +71,9 @@ impl Reconciler {
         }
         let sources: Vec<&str> = settings.sources.keys().map(String::as_str).collect();
         declare_sources(&mut transaction, &sources).await?;
+        if settings.matching.is_none() {
+            stop_matching(&mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(Self { pool, settings, rules: RulesInForce::default(), clocks, live: AtomicBool::new(false) })
     }

@@ -5,7 +5,7 @@ use crate::config::{BatchConfig, Config};
 use crate::figures::{FigureMetrics, show_figures};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
-use crate::{consume, day};
+use crate::{consume, day, matcher};
 use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
 use registry_store::{LoadStage, StoreError, case_counts, fingerprint_key, record_counts};
@@ -112,6 +112,8 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
         runtime.tasks.spawn_restarting(name, policy, move || work_off(part.clone(), stays));
     }
     let part = shared.clone();
+    runtime.tasks.spawn_restarting("match", policy, move || matcher::task::match_records(part.clone()));
+    let part = shared.clone();
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
     let part = shared.clone();
     runtime.tasks.spawn_restarting("figures", policy, move || show_figures(part.clone()));
@@ -161,6 +163,7 @@ async fn open(
         sources: partitions,
         topics,
         key: fingerprint_key(config.fingerprint_key_file.secret().expose_secret()),
+        matching: config.match_model()?,
     };
     let today = runtime.clock.business_date();
     let mut backoff = Backoff::new(Policy::DEPENDENCY);

@@ -100,8 +100,12 @@ pub(super) async fn the_simplest_registry_comes_to_the_same(live: &Live) -> anyh
     .await?;
     let catalogue = FieldCatalogue::parse(&catalogue).map_err(|faults| anyhow::anyhow!("{faults:?}"))?;
     let history = received(&live.places.registry).await?;
+    let links: Vec<(String, String)> =
+        sqlx::query_as("select source_key, anchor from scored_link where until is null")
+            .fetch_all(&live.places.registry)
+            .await?;
     let expected = tokio::task::spawn_blocking(move || {
-        Reference::new(history, catalogue, key, today).state_hash().to_string()
+        Reference::new(history, catalogue, key, today).linked(links).state_hash().to_string()
     });
     assert_eq!(hash["state_hash"], expected.await?);
     let at = (chrono::Utc::now() + chrono::TimeDelta::hours(1)).to_rfc3339();

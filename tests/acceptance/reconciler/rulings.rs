@@ -9,7 +9,7 @@ use registry_rules::{Lifecycle, PersonId, Standing};
 use registry_store::find_person;
 
 /// A decision of a steward about a record that stood at an anchor, and another one; each later than the one before.
-fn ruling(n: i64, kind: &str, subject: (&str, &str), other: Option<(&str, &str)>) -> Make {
+pub(super) fn ruling(n: i64, kind: &str, subject: (&str, &str), other: Option<(&str, &str)>) -> Make {
     let id = format!("d{n}");
     let make = Make::new("steward", "identity_decision", &id, "subject").person(&id);
     let mut make =

@@ -4,7 +4,7 @@ use acceptance::stack::{SharedStack, Stack, shared};
 use chrono::{DateTime, NaiveDate, TimeZone as _, Utc};
 use event_log::{Message as _, SnapshotBegin, SnapshotEnd, SourceMessage, TableCount, Topics};
 use reconciler::{
-    Applied, Body, Incoming, IncomingMessage, LoadStage, Outcomes, Reconciler, Settings, Summary,
+    Applied, Body, Incoming, IncomingMessage, LoadStage, MatchModel, Outcomes, Reconciler, Settings, Summary,
 };
 use registry_rules::{
     ActReference, FieldValue, Identifier, IdentifierKind, RowKey, SourceRecord, Standing, Version,
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) const CATALOGUE: &str = include_str!("../../../schemas/field-catalogue.toml");
+const MODEL: &str = include_str!("../../../schemas/linkage/registry.toml");
+const PROVINCES: &str = include_str!("../../../schemas/codes/province_2025.toml");
 pub(super) const SOURCES: [&str; 3] = ["civil_status", "identity", "residence"];
 pub(super) const GROUP: &str = "reconciler";
 const PARTITIONS: i32 = 2;
@@ -246,18 +248,35 @@ pub(super) struct World {
     pub(super) claims: BTreeMap<(Arc<str>, i32), i64>,
     pub(super) offset: i64,
     pub(super) outcomes: Outcomes,
+    matching: Option<Arc<MatchModel>>,
 }
 
 impl World {
     pub(super) async fn new() -> (Self, Reconciler) {
+        Self::with(None).await
+    }
+
+    /// One in which records without a number are matched.
+    pub(super) async fn matching() -> (Self, Reconciler) {
+        Self::with(Some(Arc::new(MatchModel::parse(MODEL, &[PROVINCES]).unwrap()))).await
+    }
+
+    async fn with(matching: Option<Arc<MatchModel>>) -> (Self, Reconciler) {
         let stack = shared().await.unwrap();
         let name = Stack::unique("reconciler");
         stack.registry.create_database(&name).await.unwrap();
         let pool = registry_store::connect(&stack.registry.administrator_url(&name), 8).unwrap();
         registry_store::migrate(&pool).await.unwrap();
         let topics = Topics::new("t.");
-        let mut world =
-            Self { stack, pool, topics, claims: BTreeMap::new(), offset: 0, outcomes: Outcomes::default() };
+        let mut world = Self {
+            stack,
+            pool,
+            topics,
+            claims: BTreeMap::new(),
+            offset: 0,
+            outcomes: Outcomes::default(),
+            matching,
+        };
         let reconciler = world.reconciler().await;
         world.claim().await;
         (world, reconciler)
@@ -269,13 +288,14 @@ impl World {
             sources: SOURCES.iter().map(|s| ((*s).to_owned(), PARTITIONS)).collect(),
             topics: self.topics.clone(),
             key: fingerprint_key("a key for tests"),
+            matching: self.matching.clone(),
         };
         Reconciler::open(self.pool.clone(), settings, CATALOGUE, day("2026-03-01")).await.unwrap()
     }
 
     pub(super) async fn claim(&mut self) {
         let mut partitions = vec![(self.topics.control(), 0)];
-        for source in SOURCES.iter().chain(&["steward"]) {
+        for source in SOURCES.iter().chain(&["steward", "medical"]) {
             partitions.extend((0..PARTITIONS).map(|n| (self.topics.source(source), n)));
         }
         let mut connection = self.pool.acquire().await.unwrap();

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use std::collections::HashSet;
 
 /// Headings of the table.
-pub const HEADINGS: [&str; 10] = [
+pub const HEADINGS: [&str; 11] = [
     "record_id",
     "full_name",
     "sex",
@@ -16,6 +16,7 @@ pub const HEADINGS: [&str; 10] = [
     "birth_province",
     "residence_province",
     "mother_name",
+    "delivery",
     "birth_act",
     "pin",
     "cmnd",
@@ -60,7 +61,7 @@ pub struct Record {
     /// Its id: a number of chance.
     pub id: String,
     /// Its values, as [`HEADINGS`] after the id.
-    pub values: [String; 9],
+    pub values: [String; 10],
 }
 
 /// A table, and who is who in it.
@@ -79,6 +80,7 @@ pub struct Sample {
 struct Subject {
     name: Name,
     mother: Option<Name>,
+    mother_pin: Option<String>,
     female: bool,
     born: NaiveDate,
     birthplace: Place,
@@ -106,7 +108,7 @@ pub fn sample(people: usize, seed: u64, today: NaiveDate, errors: &Errors) -> Sa
             subjects.push(twin(&first, person, &mut numbers, &mut chance));
         }
     }
-    let mut rows: Vec<(usize, [String; 9])> = Vec::new();
+    let mut rows: Vec<(usize, [String; 10])> = Vec::new();
     for (person, subject) in subjects.iter().enumerate() {
         rows.extend(
             written::records(subject, errors, &mut chance).into_iter().map(|values| (person, values)),
@@ -133,6 +135,7 @@ fn subject(person: &Person, mother: Option<&Person>, chance: &mut Chance) -> Opt
     Some(Subject {
         name: person.name.clone(),
         mother: mother.map(|mother| mother.name.clone()),
+        mother_pin: mother.and_then(|mother| mother.pin.clone()),
         female: person.female,
         born: person.born,
         birthplace: person.birthplace,

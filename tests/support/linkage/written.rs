@@ -18,13 +18,13 @@ const ON_FILE: [(Office, f64); 4] =
     [(Office::Residence, 1.0), (Office::Identity, 0.8), (Office::CivilStatus, 0.6), (Office::Hospital, 0.4)];
 
 /// The records of one person.
-pub(super) fn records(subject: &Subject, errors: &Errors, chance: &mut Chance) -> Vec<[String; 9]> {
+pub(super) fn records(subject: &Subject, errors: &Errors, chance: &mut Chance) -> Vec<[String; 10]> {
     let offices = ON_FILE.into_iter().filter(|(_, share)| chance.hit(*share)).collect::<Vec<_>>();
     offices.into_iter().map(|(office, _)| record(subject, office, errors, chance)).collect()
 }
 
 /// The columns behind the record id, in the order of the model file.
-fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chance) -> [String; 9] {
+fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chance) -> [String; 10] {
     let plain = chance.hit(errors.unaccented);
     let mut full = full_name(&subject.name, errors, chance);
     let mut mother = subject.mother.as_ref().map(|name| full_name(name, errors, chance)).unwrap_or_default();
@@ -43,7 +43,7 @@ fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chanc
             (full, mother) = (full.to_uppercase(), mother.to_uppercase());
         }
     }
-    let birth = birth(subject.born, errors, chance);
+    let (birth, day) = birth(subject.born, errors, chance);
     let sex = if subject.female { "2" } else { "1" };
     let (old, new) = (
         |place: Place| format!("province_2004:{}", place.province()),
@@ -60,20 +60,26 @@ fn record(subject: &Subject, office: Office, errors: &Errors, chance: &mut Chanc
             (none(), new(home), if chance.hit(0.5) { mother } else { none() }, none(), none())
         }
     };
-    [full, sex.to_owned(), birth, birth_province, residence, mother, act, pin, cmnd]
+    // Where the delivery is on file with the mother's number: the number and the day.
+    let attended = matches!(office, Office::CivilStatus | Office::Hospital) && !mother.is_empty();
+    let delivery = subject.mother_pin.as_ref().filter(|_| attended).zip(day);
+    let delivery = delivery.map(|(number, day)| format!("{number} {day}")).unwrap_or_default();
+    [full, sex.to_owned(), birth, birth_province, residence, mother, delivery, act, pin, cmnd]
 }
 
 fn full_name(name: &Name, errors: &Errors, chance: &mut Chance) -> String {
     if chance.hit(errors.without_middle) { Name { middle: None, ..name.clone() }.full() } else { name.full() }
 }
 
-fn birth(born: NaiveDate, errors: &Errors, chance: &mut Chance) -> String {
+/// The date as written, and the day where one is.
+fn birth(born: NaiveDate, errors: &Errors, chance: &mut Chance) -> (String, Option<NaiveDate>) {
     if chance.hit(errors.year_only) {
-        return iso(born, Precision::Year);
+        return (iso(born, Precision::Year), None);
     }
     let swapped = NaiveDate::from_ymd_opt(born.year(), born.day(), born.month());
     let day = swapped.filter(|_| chance.hit(errors.swapped)).unwrap_or(born);
-    if chance.hit(0.3) { day_first(day, Precision::Day) } else { iso(day, Precision::Day) }
+    let text = if chance.hit(0.3) { day_first(day, Precision::Day) } else { iso(day, Precision::Day) };
+    (text, Some(day))
 }
 
 /// One character wrong, missing, twice, or swapped with its neighbour.

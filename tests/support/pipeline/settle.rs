@@ -24,6 +24,8 @@ pub struct Waiting {
     pub loading: i64,
     /// Persons to merge anew.
     pub due: i64,
+    /// Rows and source keys that the matcher has not looked at; 1 before it has begun.
+    pub matching: i64,
     /// Persons whose newest version the disclosure side does not hold.
     pub uncaptured: i64,
     /// Comparisons of whole agreements not finished.
@@ -49,9 +51,11 @@ impl Eyes {
 
     /// What each hop has before it, after the fences of these names.
     pub async fn look(&self, fences: &[String], partitions: i64) -> anyhow::Result<Waiting> {
-        let (loading, due, reached): (i64, i64, i64) = sqlx::query_as(
+        let (loading, due, matching, reached): (i64, i64, i64, i64) = sqlx::query_as(
             "select (select count(*) from load_state where stage <> 'live'),
                     (select count(*) from due where on_date <= coalesce((select date from business_day), current_date)),
+                    (select count(*) from match_pending) + (select count(*) from match_again)
+                      + (select 1 - count(*) from match_state where phase = 'live'),
                     (select count(*) from fence where fence_id = any($1))",
         )
         .bind(fences)
@@ -64,8 +68,15 @@ impl Eyes {
         .fetch_one(&self.disclosure)
         .await?;
         let expected = i64::try_from(fences.len()).unwrap_or(i64::MAX) * partitions;
-        let mut waiting =
-            Waiting { fences: expected - reached, loading, due, uncaptured: 0, backfills, deliveries };
+        let mut waiting = Waiting {
+            fences: expected - reached,
+            loading,
+            due,
+            matching,
+            uncaptured: 0,
+            backfills,
+            deliveries,
+        };
         if waiting.settled() {
             waiting.uncaptured = self.uncaptured().await?;
         }

@@ -7,11 +7,11 @@
 use chrono::NaiveDate;
 use registry_rules::{
     Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, IdentityDecision, MergeInput, Offer,
-    PersonFacts, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord, Standing,
-    StandsFor, StateHash, Tie, TieKind, attach, contradiction, facts, merge, offer, person_hash,
+    PersonFacts, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, Rulings, SourceRecord,
+    Standing, StandsFor, StateHash, Tie, TieKind, attach, contradiction, facts, merge, offer, person_hash,
     questions_of_rulings, register_entry,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Members of a group that one person hears of, as the registry's own limit.
 const MEMBERS: usize = 64;
@@ -23,6 +23,7 @@ pub struct Reference {
     decisions: Vec<Decision>,
     about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
+    scored: BTreeMap<String, String>,
     register: PinRegister,
     catalogue: FieldCatalogue,
     key: FingerprintKey,
@@ -69,7 +70,14 @@ impl Reference {
         let rulings = Rulings::of(&about_persons);
         records.retain(|record| !of_steward(&record));
         let register = PinRegister::new(records.iter().filter_map(register_entry)).joined(rulings.joined());
-        Self { records, decisions, about_persons, rulings, register, catalogue, key, today }
+        let scored = BTreeMap::new();
+        Self { records, decisions, about_persons, rulings, scored, register, catalogue, key, today }
+    }
+
+    /// The same with recorded links by score, from source keys to anchors: an input, as decisions are.
+    #[must_use]
+    pub fn linked(self, scored: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { scored: scored.into_iter().collect(), ..self }
     }
 
     /// All persons, by where their records stand.
@@ -77,8 +85,11 @@ impl Reference {
         let offers: Vec<Offer> = self.records.iter().filter_map(offer).collect();
         let with_links = offers.iter().map(|offer| (offer, self.rulings.on(&offer.record_key)));
         let stands_for = StandsFor::of(with_links, &self.register);
-        let place =
-            |offer: &Offer| attach(offer, self.rulings.on(&offer.record_key), &self.register, &stands_for);
+        let place = |offer: &Offer| {
+            let scored = self.scored.get(&offer.source_key).map(String::as_str);
+            let links = RecordedLinks { scored, ..self.rulings.on(&offer.record_key) };
+            attach(offer, links, &self.register, &stands_for)
+        };
         let placed: Vec<(&SourceRecord, Attachment)> =
             self.records.iter().zip(offers.iter().map(place)).collect();
         let anchors: BTreeSet<&str> = placed.iter().map(|(_, to)| to.anchor.as_str()).collect();

@@ -5,6 +5,7 @@ mod explain;
 mod files;
 mod learn;
 mod rows;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,10 @@ pub(crate) enum Match {
     #[command(after_help = "Example:
   dansync match explain 17 23 --records people.csv --model people.toml")]
     Explain(explain::Explain),
+    /// The recorded links of a record without a number, each with its waterfall, its candidates and its margin.
+    #[command(after_help = "Example:
+  dansync match show medical/birth_notice/17/child --config /etc/dansync/reconciler.toml")]
+    Show(show::Show),
 }
 
 /// A table and a model.
@@ -47,6 +52,7 @@ impl Match {
             Self::Evaluate(evaluate) => evaluate.execute(),
             Self::Learn(learn) => learn.execute(),
             Self::Explain(explain) => explain.execute(),
+            Self::Show(show) => show.execute(),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::table::Table;
 /// Between the keys of one rule.
 const APART: char = '\u{1f}';
 
-/// A record's place in the blocks of one rule.
+/// A record's place in the blocks of one rule: of its values alone, so that it may be kept and met by other tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlockKey {
     /// The rule's number in the model.
@@ -31,12 +31,7 @@ fn key(record: u32, table: &Table, rule: &BlockRule) -> Option<String> {
         if !text.is_empty() {
             text.push(APART);
         }
-        let number = table.cell(record, *column);
-        match form.as_str() {
-            // An act has no other form than itself.
-            "act" if number != 0 => text.push_str(&number.to_string()),
-            _ => text.push_str(&table.values.get(*column)?.form(number, form)?),
-        }
+        text.push_str(&table.values.get(*column)?.form(table.cell(record, *column), form)?);
     }
     Some(text)
 }

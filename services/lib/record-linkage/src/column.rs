@@ -30,6 +30,7 @@ pub(crate) struct Values {
     /// Each distinct value as kept → its number; 0 for one that cannot be read.
     numbers: std::collections::HashMap<Box<str>, u32>,
     texts: Interner,
+    /// Texts for blocking where keys are made of numbers: units of today, acts as written.
     units: Vec<Box<str>>,
     /// Values that could not be read and count as missing.
     pub(crate) unreadable: u64,
@@ -86,7 +87,11 @@ impl Values {
                 self.units.push(unit.into());
                 push(keys, Some(key))
             }
-            Keys::Act(keys) => push(keys, ActKey::read(kept, texts)),
+            Keys::Act(keys) => {
+                let key = ActKey::read(kept, texts)?;
+                self.units.push(kept.into());
+                push(keys, Some(key))
+            }
             Keys::Text(keys) => push(keys, Some(TextKey::of(kept, texts))),
         };
         length.and_then(|length| u32::try_from(length).ok())
@@ -106,8 +111,7 @@ impl Values {
                 }
             }
             Keys::Number(keys) => keys.get(place).map(|key| key.text()),
-            Keys::Code(_) => self.units.get(place).map(ToString::to_string),
-            Keys::Act(_) => None,
+            Keys::Code(_) | Keys::Act(_) => self.units.get(place).map(ToString::to_string),
             Keys::Text(keys) => {
                 let key = keys.get(place)?;
                 match form.strip_prefix("prefix:").and_then(|letters| letters.parse().ok()) {

@@ -118,7 +118,7 @@ pub fn judge(candidates: &[Candidate], scorer: &mut Scorer<'_>, decided: &Decide
 }
 
 /// What a pair is by itself.
-fn alone(pair: &Candidate, scorer: &mut Scorer<'_>, decided: &Decided) -> Judged {
+pub(crate) fn alone(pair: &Candidate, scorer: &mut Scorer<'_>, decided: &Decided) -> Judged {
     let Candidate { left, right, weight } = *pair;
     let bands = scorer.model().bands();
     let by_weight = if weight >= bands.link {

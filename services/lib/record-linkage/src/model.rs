@@ -133,6 +133,11 @@ impl Model {
         self.columns.iter().map(|column| column.name.as_str())
     }
 
+    /// The blocking rules by name, each with its bound in records; their numbers are those of [`crate::BlockKey`].
+    pub fn rules(&self) -> impl ExactSizeIterator<Item = (&str, usize)> {
+        self.blocks.iter().map(|rule| (rule.name.as_str(), rule.bound))
+    }
+
     /// The same model with these weights, under a version that is a hash over them and what is compared.
     #[must_use]
     pub fn with_weights(&self, mut weights: Weights) -> Self {

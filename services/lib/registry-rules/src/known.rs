@@ -9,9 +9,9 @@ use crate::facts::{PersonFacts, Tie, TieKind};
 use crate::on_day::on_day;
 use crate::{
     Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, IdentityDecision, MergeInput,
-    MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord,
-    Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash, questions_of_rulings,
-    register_entry,
+    MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, Rulings,
+    SourceRecord, Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash,
+    questions_of_rulings, register_entry,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,8 @@ pub struct Known {
     decisions: Vec<Decision>,
     about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
+    /// Recorded links by score, by source key.
+    scored: BTreeMap<String, String>,
     register: PinRegister,
     attached: BTreeMap<RecordKey, Attachment>,
     at: BTreeMap<String, BTreeSet<RecordKey>>,
@@ -117,7 +119,12 @@ impl Own {
 impl Known {
     /// Takes the version that stands of each record, and attaches all. A decision that cannot be read decides nothing.
     pub fn of(records: impl IntoIterator<Item = SourceRecord>) -> Self {
-        let mut known = Self::default();
+        Self::linked(records, BTreeMap::new())
+    }
+
+    /// The same with recorded links by score: from source keys to anchors.
+    pub fn linked(records: impl IntoIterator<Item = SourceRecord>, scored: BTreeMap<String, String>) -> Self {
+        let mut known = Self { scored, ..Self::default() };
         for record in records.into_iter().filter(|record| record.standing != Standing::Withdrawn) {
             if IdentityDecision::is_one(&record.record_key) {
                 known.about_persons.extend(IdentityDecision::from_record(&record).ok().flatten());
@@ -141,7 +148,9 @@ impl Known {
         let stands_for = StandsFor::of(with_links, &self.register);
         for offer in offers {
             let key = &offer.record_key;
-            let attachment = attach(&offer, self.rulings.on(key), &self.register, &stands_for);
+            let scored = self.scored.get(&offer.source_key).map(String::as_str);
+            let links = RecordedLinks { scored, ..self.rulings.on(key) };
+            let attachment = attach(&offer, links, &self.register, &stands_for);
             self.at.entry(attachment.anchor.clone()).or_default().insert(key.clone());
             self.offered.entry(offer.source_key.clone()).or_default().insert(key.clone());
             self.attached.insert(key.clone(), attachment);

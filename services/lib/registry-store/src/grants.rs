@@ -16,6 +16,7 @@ pub async fn grant_to_reconciler(owner: &PgPool, role: &str) -> Result<(), Store
             "grant usage on schema public to {role}",
             "grant select, insert, update, delete on all tables in schema public to {role}",
             "revoke update, delete on record_version, person_version, link, answer, record_former, present_history, secret_view from {role}",
+            "revoke delete on scored_link, match_review from {role}",
             "revoke insert, update, delete on _sqlx_migrations from {role}",
         ],
     )

@@ -2,11 +2,12 @@
 //! key that their records have ever offered.
 //!
 //! Closed under keys: whatever shares a number, a class of numbers or a source key with a record that was read, or was put
-//! together with it or parted from it by a steward, is read too, so that attaching gives what it would give among all. The records around are read one hop further.
+//! together with it or parted from it by a steward, or linked to it by score, is read too, so that attaching gives what it would
+//! give among all. The records around are read one hop further.
 
-use crate::{StoreError, show};
+use crate::{StoreError, scored_links_at, show};
 use chrono::{DateTime, Utc};
-use registry_rules::{Known, RecordKey, SourceRecord, offered_keys};
+use registry_rules::{Known, RecordKey, SourceRecord, offer, offered_keys};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +43,8 @@ pub async fn known_around(
         records: BTreeMap::new(),
         asked: BTreeSet::new(),
         ruled: BTreeSet::new(),
+        scored: BTreeMap::new(),
+        weighed: BTreeSet::new(),
     };
     let mut keys = seeds.keys.clone();
     keys.extend(search.read(&seeds.records).await?);
@@ -56,7 +59,7 @@ pub async fn known_around(
         received.insert(record.record_key.clone(), at);
         records.push(record);
     }
-    Ok(Found { known: Known::of(records), received })
+    Ok(Found { known: Known::linked(records, search.scored), received })
 }
 
 struct Search<'c> {
@@ -68,6 +71,10 @@ struct Search<'c> {
     asked: BTreeSet<String>,
     /// Records and anchors whose decisions about persons were read.
     ruled: BTreeSet<String>,
+    /// Links by score of that moment, by source key.
+    scored: BTreeMap<String, String>,
+    /// Source keys and anchors whose links by score were read.
+    weighed: BTreeSet<String>,
 }
 
 impl Search<'_> {
@@ -78,8 +85,12 @@ impl Search<'_> {
         loop {
             open.retain(|key| !key.starts_with("group:") && !self.asked.contains(key));
             if open.is_empty() {
-                let Some(further) = self.read_rulings().await? else { return Ok(()) };
-                open = further;
+                let ruled = self.read_rulings().await?;
+                let scored = self.read_scored().await?;
+                if ruled.is_none() && scored.is_none() {
+                    return Ok(());
+                }
+                open = ruled.into_iter().chain(scored).flatten().collect();
                 continue;
             }
             self.asked.extend(open.iter().cloned());
@@ -125,6 +136,30 @@ impl Search<'_> {
                 keys.insert(anchor);
             }
         }
+        keys.extend(self.read(&records).await?);
+        Ok(Some(keys))
+    }
+
+    /// Reads the links by score of the source keys that were read, and those that lead to them; answers with the keys at their
+    /// ends; none if nothing was read since it was last asked.
+    async fn read_scored(&mut self) -> Result<Option<BTreeSet<String>>, StoreError> {
+        let records = self.records.values().flatten();
+        let offered = records.filter_map(|(record, _)| offer(record)).map(|offer| offer.source_key);
+        let new: BTreeSet<String> =
+            offered.chain(self.asked.iter().cloned()).filter(|key| !self.weighed.contains(key)).collect();
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let names: Vec<&str> = new.iter().map(String::as_str).collect();
+        let (mut records, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for (source_key, anchor) in scored_links_at(self.connection, &names, self.until).await? {
+            for end in [&source_key, &anchor] {
+                records.extend(end.strip_prefix("record:").map(ToOwned::to_owned));
+                keys.insert(end.clone());
+            }
+            self.scored.insert(source_key, anchor);
+        }
+        self.weighed.extend(new);
         keys.extend(self.read(&records).await?);
         Ok(Some(keys))
     }

@@ -23,6 +23,7 @@ mod latest;
 mod links;
 mod load;
 mod locks;
+mod matching;
 mod merging;
 mod outbox;
 mod person_pages;
@@ -79,6 +80,14 @@ pub use load::{
     pass_slice_on, persons_in_slice, record_counts, records_in_slice, source_ended, take_slice, waive_source,
 };
 pub use locks::{begin_attaching, begin_ruling, lock_keys, wait_briefly};
+pub use matching::{
+    LinkChange, MatchCounts, MatchPhase, MatchRecord, MatchRow, NewOver, Pending, ReviewPair, ScoredLink,
+    add_again, add_pending, again_all, begin_matching, done_pending, end_links, end_reviews, keys_of_blocks,
+    linked_to, match_candidates, match_counts, match_own, match_records, match_rows, match_state, movable_in,
+    move_matching, open_reviews, put_links_scored, put_match_records, put_reviews, record_page,
+    remove_match_records, reviews_of, scored_anchors, scored_around, scored_history, scored_links,
+    scored_links_at, settle_over, stop_matching, take_again, take_pending,
+};
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, latest_payloads,
     persons_at_anchors, records_at_anchors, records_of_groups,

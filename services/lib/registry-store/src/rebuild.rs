@@ -53,6 +53,8 @@ pub async fn clear_derived(connection: &mut PgConnection) -> Result<(), StoreErr
         "delete from load_slice",
         "delete from anchor",
         "delete from person",
+        "delete from match_state",
+        "delete from match_pending",
     ] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }

@@ -6,6 +6,7 @@
 mod bare;
 mod course;
 mod floor;
+mod matching;
 mod topics;
 
 use super::Options;
@@ -50,6 +51,18 @@ pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<
     }
     metrics.extend(floor::measure(world, options).await?);
     Ok(metrics)
+}
+
+/// Records without a number, linked among so many citizens: after the first load the matcher goes through all of them.
+pub(super) async fn run_matching(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
+    world.fill(options).await?;
+    world.deployment.launch_those(is_adapter_of_source).await?;
+    let records = topics::until_snapshots(world).await?;
+    world.deployment.stop().await?;
+    say(format_args!("{records} records are in the topics"));
+    let mut course = Course::prepare(world, 1).await?;
+    course.matched(records).await?;
+    Ok(course.into_metrics())
 }
 
 /// The registry's own tables are not captured here: what is measured ends with their commit.

@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// Changes a second, one run after another (end-to-end)
     #[arg(long, value_delimiter = ',', default_values_t = [100_u32, 500])]
     rates: Vec<u32>,
-    /// Citizens who are there before (end-to-end, merge)
+    /// Citizens who are there before (end-to-end, merge, match)
     #[arg(long, default_value_t = 20_000)]
     people: usize,
     /// Changes of life merged as a backlog (merge)
@@ -63,6 +63,8 @@ enum Load {
     Capture,
     /// Records merged, beside the same writes as bare SQL on the same cluster
     Merge,
+    /// Records without a number linked, among so many citizens
+    Match,
     /// From the commit at a source to the commit at a sector, at a steady rate
     EndToEnd,
 }
@@ -72,6 +74,7 @@ impl Load {
         match self {
             Self::Capture => "capture",
             Self::Merge => "merge",
+            Self::Match => "match",
             Self::EndToEnd => "end-to-end",
         }
     }
@@ -98,6 +101,7 @@ async fn measure(world: &mut World, options: &Options) -> anyhow::Result<Vec<Met
     match options.what {
         Load::Capture => Box::pin(capture::run(world, options)).await,
         Load::Merge => Box::pin(merge::run(world, options)).await,
+        Load::Match => Box::pin(merge::run_matching(world, options)).await,
         Load::EndToEnd => Box::pin(end_to_end::run(world, options)).await,
     }
 }

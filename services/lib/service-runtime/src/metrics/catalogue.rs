@@ -111,6 +111,14 @@ families! {
     CounterFamily RECONCILER_FIELD_DECISIONS "dansync_reconciler_field_decisions_total"
         ["field_group", "winner"]
         "Field values taken, by the source that won.";
+    CounterFamily MATCHER_DECISIONS "dansync_matcher_decisions_total" ["outcome"]
+        "Source keys without a number: decided, linked, unlinked; pairs given to a human.";
+    CounterFamily MATCHER_BLOCKS_OVER_BOUND "dansync_matcher_blocks_over_bound_total" []
+        "Blocks that came over their bound: their records are not compared by that rule.";
+    GaugeFamily MATCHER_BACKLOG "dansync_matcher_backlog_records" []
+        "Changed rows and source keys that wait for the matcher.";
+    GaugeFamily MATCHER_FOUND "dansync_matcher_found" ["what"]
+        "Links that stand, pairs that wait for a human, blocks over their bound.";
     CounterFamily SERIALIZATION_RETRIES "dansync_serialization_retries_total" ["service"]
         "Transactions repeated after a deadlock or serialization failure.";
     GaugeFamily QUARANTINE_RECORDS "dansync_quarantine_records" ["source", "reason"]

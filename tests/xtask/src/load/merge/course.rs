@@ -10,21 +10,21 @@ use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
 /// How often the registry is asked how far it is.
-const LOOK: Duration = Duration::from_millis(50);
+pub(super) const LOOK: Duration = Duration::from_millis(50);
 /// The longest wait for it.
-const WITHIN: Duration = Duration::from_hours(1);
+pub(super) const WITHIN: Duration = Duration::from_hours(1);
 
 /// A registry of its own, and so many reconcilers.
 #[derive(Debug)]
 pub(super) struct Course {
-    deployment: Deployment,
+    pub(super) deployment: Deployment,
     instances: usize,
-    metrics: Vec<Metric>,
+    pub(super) metrics: Vec<Metric>,
 }
 
 /// How far a registry is.
 #[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
-struct Progress {
+pub(super) struct Progress {
     claims: i64,
     records: i64,
     stage: String,
@@ -33,7 +33,7 @@ struct Progress {
 
 /// When what was reached, from the moment in which the partitions were claimed.
 #[derive(Debug, Clone, Copy, Default)]
-struct Laps {
+pub(super) struct Laps {
     kept: Duration,
     merged: Duration,
 }
@@ -114,7 +114,7 @@ fn transactions(records: u64) -> i64 {
     i64::try_from(records.div_ceil(super::BATCH)).unwrap_or(i64::MAX)
 }
 
-async fn look(pool: &PgPool) -> anyhow::Result<Progress> {
+pub(super) async fn look(pool: &PgPool) -> anyhow::Result<Progress> {
     let progress = sqlx::query_as(
         "select coalesce(sum(owner_epoch), 0)::bigint as claims,
            coalesce(sum(applied + no_change + duplicate + stale + quarantined), 0)::bigint as records,
@@ -127,7 +127,7 @@ async fn look(pool: &PgPool) -> anyhow::Result<Progress> {
     Ok(progress)
 }
 
-async fn watch(pool: &PgPool, before: &Progress, records: i64) -> anyhow::Result<Laps> {
+pub(super) async fn watch(pool: &PgPool, before: &Progress, records: i64) -> anyhow::Result<Laps> {
     let deadline = Instant::now() + WITHIN;
     let mut turns = tokio::time::interval(LOOK);
     let mut laps = Laps::default();

@@ -1,0 +1,52 @@
+//! The matcher's task: whoever gets the lease works until the drain; the others stand by.
+
+use crate::apply::Summary;
+use crate::run::Shared;
+use registry_store::match_counts;
+use std::time::Duration;
+
+/// How often the lease and what waits are looked at where there was nothing to do.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often what waits is counted for the metrics.
+const COUNT: Duration = Duration::from_secs(15);
+
+/// Matches until the drain. Without a model nobody does.
+pub(crate) async fn match_records(shared: Shared) -> anyhow::Result<()> {
+    if shared.reconciler.settings.matching.is_none() {
+        tracing::warn!(
+            "no [matching] model is configured: records without a number stay where their source key puts them"
+        );
+        shared.drain.requested().await;
+        return Ok(());
+    }
+    let mut look = tokio::time::interval(LOOK);
+    let mut counted: Option<tokio::time::Instant> = None;
+    while shared.drain.unless_requested(look.tick()).await.is_some() {
+        loop {
+            let step = shared
+                .steadily(|| async {
+                    let mut summary = Summary::default();
+                    let matched = shared.reconciler.match_step(&shared.instance, &mut summary).await?;
+                    Ok((matched, summary))
+                })
+                .await?;
+            let Some((matched, summary)) = step else { return Ok(()) };
+            shared.metrics.merged(&summary);
+            shared.metrics.matched(&matched);
+            if summary.more_to_do {
+                shared.wake.notify_one();
+            }
+            if !matched.worked || shared.drain.is_requested() {
+                break;
+            }
+        }
+        if counted.is_none_or(|at| at.elapsed() >= COUNT) {
+            let counts =
+                shared.steadily(|| async { match_counts(&mut *shared.pool.acquire().await?).await }).await?;
+            let Some(counts) = counts else { return Ok(()) };
+            shared.metrics.to_match(&counts);
+            counted = Some(tokio::time::Instant::now());
+        }
+    }
+    Ok(())
+}

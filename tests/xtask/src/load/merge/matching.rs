@@ -1,0 +1,90 @@
+//! The matcher's work after a first load, timed: every record's place in the blocks, then every link.
+
+use super::course::{Course, LOOK, WITHIN, look, watch};
+use crate::load::report::Metric;
+use anyhow::ensure;
+use prerequisites::say;
+use sqlx::PgPool;
+use std::time::{Duration, Instant};
+
+/// How far the matcher is.
+#[derive(Debug, Clone, Default, sqlx::FromRow)]
+struct Matching {
+    phase: String,
+    again: i64,
+    pending: i64,
+}
+
+/// What it found.
+#[derive(Debug, Clone, Default, sqlx::FromRow)]
+struct Found {
+    compared: i64,
+    unkeyed: i64,
+    links: i64,
+    reviews: i64,
+    over_bound: i64,
+}
+
+impl Course {
+    /// From the empty registry until every record without a number was decided about.
+    pub(super) async fn matched(&mut self, records: u64) -> anyhow::Result<()> {
+        let pool = self.deployment.registries.registry.administrator().await?;
+        let before = look(&pool).await?;
+        let starting = self.deployment.launch_those(|one| one.service == "reconciler" && one.name == "1");
+        let records = i64::try_from(records)?;
+        let done = async {
+            watch(&pool, &before, records).await?;
+            until_matched(&pool).await
+        };
+        let done = tokio::try_join!(starting, done);
+        let found: Found = sqlx::query_as(
+            "select (select count(*) from match_record) as compared,
+               (select count(distinct source_key) from match_record where movable) as unkeyed,
+               (select count(*) from scored_link where until is null) as links,
+               (select count(*) from match_review where until is null) as reviews,
+               (select count(*) from match_block_over) as over_bound",
+        )
+        .fetch_one(&pool)
+        .await?;
+        let stopped = self.deployment.stop().await;
+        pool.close().await;
+        let ((), (keys, decided)) = done?;
+        stopped?;
+        say(format_args!("{found:?}"));
+        self.rate("match.keys", found.compared, keys);
+        self.rate("match.unkeyed", found.unkeyed, decided);
+        Ok(())
+    }
+
+    fn rate(&mut self, name: &str, count: i64, took: Duration) {
+        #[expect(clippy::cast_precision_loss, reason = "counts of a load are far below 2^52")]
+        let rate = count as f64 / took.as_secs_f64().max(1e-3);
+        say(format_args!("{name}: {count} records in {:.1} s", took.as_secs_f64()));
+        self.metrics.push(Metric::new(name.to_owned(), "records/s", rate));
+    }
+}
+
+/// How long it took until every record had its place, and from there until every link was decided.
+async fn until_matched(pool: &PgPool) -> anyhow::Result<(Duration, Duration)> {
+    let deadline = Instant::now() + WITHIN;
+    let mut turns = tokio::time::interval(LOOK);
+    let began = Instant::now();
+    let mut keys = None;
+    loop {
+        turns.tick().await;
+        let now: Option<Matching> = sqlx::query_as(
+            "select phase, (select count(*) from match_again) as again, (select count(*) from match_pending) as pending
+             from match_state",
+        )
+        .fetch_optional(pool)
+        .await?;
+        let now = now.unwrap_or_default();
+        if now.phase == "live" {
+            let keys = *keys.get_or_insert_with(|| began.elapsed());
+            if now.again == 0 && now.pending == 0 {
+                return Ok((keys, began.elapsed().saturating_sub(keys)));
+            }
+        }
+        ensure!(Instant::now() < deadline, "{now:?} after {WITHIN:?}");
+    }
+}
