@@ -38,6 +38,7 @@ mod rebuild;
 mod recall;
 mod reconciler;
 mod register;
+mod resembling;
 mod ruled;
 mod rules;
 mod run;

@@ -1,6 +1,7 @@
 //! Persons to golden records: the pure merge over all that stands of each, and the difference to what was published.
 
 use crate::gather::{Around, Own, around, cases_about, gather, speaking_against};
+use crate::resembling::resembling;
 use crate::ruled::found_on_records;
 use crate::rules::Rules;
 use crate::settle::settle;
@@ -111,6 +112,7 @@ pub(crate) async fn merge(
         findings.extend(contradictions(own, &against, ground.key));
     }
     findings.extend(found_on_records(connection, &own, ground.key).await?);
+    findings.extend(resembling(connection, &own, &merged.dead, ground.key).await?);
     settle(connection, (&mut merged, ground, request), &own, findings, stored).await?;
     Ok(merged)
 }

@@ -5,7 +5,7 @@ use acceptance::pipeline::{Database, Instance, Service};
 use acceptance::reference::Reference;
 use acceptance::stack::Stack;
 use anyhow::Context as _;
-use registry_rules::{FieldCatalogue, PersonId, SourceRecord};
+use registry_rules::{FieldCatalogue, PersonId, Resemblance, SourceRecord};
 use serde_json::Value;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
@@ -104,8 +104,17 @@ pub(super) async fn the_simplest_registry_comes_to_the_same(live: &Live) -> anyh
         sqlx::query_as("select source_key, anchor from scored_link where until is null")
             .fetch_all(&live.places.registry)
             .await?;
+    let pairs: Vec<(String, String, bool)> =
+        sqlx::query_as("select record_key, other_key, twins from match_review where until is null")
+            .fetch_all(&live.places.registry)
+            .await?;
+    let pair = |(record, other, twins): (String, String, bool)| {
+        anyhow::Ok(Resemblance { record: record.try_into()?, other: other.try_into()?, twins })
+    };
+    let pairs = pairs.into_iter().map(pair).collect::<anyhow::Result<Vec<_>>>()?;
     let expected = tokio::task::spawn_blocking(move || {
-        Reference::new(history, catalogue, key, today).linked(links).state_hash().to_string()
+        let registry = Reference::new(history, catalogue, key, today).linked(links).asking(pairs);
+        registry.state_hash().to_string()
     });
     assert_eq!(hash["state_hash"], expected.await?);
     let at = (chrono::Utc::now() + chrono::TimeDelta::hours(1)).to_rfc3339();

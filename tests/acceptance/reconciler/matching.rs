@@ -1,6 +1,6 @@
 //! Records without a number: linked to the right person by what speaks for it, never to a twin, in whatever order they come.
 
-use super::rulings::ruling;
+use super::rulings::{ruling, taken_back};
 use super::world::{Dice, Make, World, settle};
 use event_log::SourceMessage;
 use reconciler::{Matched, Reconciler, Summary};
@@ -137,6 +137,16 @@ async fn twins_are_never_linked_and_a_human_is_asked() {
             assert!(reviews.iter().all(|pair| pair.twins), "{reviews:?}");
         }
     }
+    let asked = open_kinds(&world.pool).await;
+    assert!(asked.contains(&"twin_check".to_owned()), "{asked:?}");
+}
+
+/// The kinds of open cases about two persons, in order.
+async fn open_kinds(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("select kind from registry_case where open and subject like 'pair:%' order by 1")
+        .fetch_all(pool)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -150,6 +160,13 @@ async fn what_fits_two_persons_waits_for_a_human() {
     let mut connection = world.pool.acquire().await.unwrap();
     let reviews = registry_store::open_reviews(&mut connection, &[key]).await.unwrap();
     assert_eq!(reviews.iter().map(|pair| pair.reason.as_str()).collect::<Vec<_>>(), ["margin"; 2]);
+    assert_eq!(open_kinds(&world.pool).await, ["duplicate"; 2], "one about each of the two");
+    let hash = state_hash_at(&world.pool, None, &fingerprint_key("a key for tests")).await.unwrap();
+    assert_eq!(
+        world.state().await,
+        hash.to_string(),
+        "questions about pairs are known from the kept versions too"
+    );
     // One of the two numbers was issued in error: the other one is the child's, and the question is gone.
     let gone = Make::new("identity", "pin", TWIN, "holder").pin(TWIN).at(300);
     world.say(&reconciler, [gone.standing(registry_rules::Standing::Withdrawn)]).await;
@@ -159,6 +176,29 @@ async fn what_fits_two_persons_waits_for_a_human() {
     match_all(&reconciler).await;
     assert_eq!(place(&world.pool, key).await, (Some(format!("pin:{CHILD}")), 4));
     assert!(registry_store::open_reviews(&mut connection, &[key]).await.unwrap().is_empty());
+    assert!(open_kinds(&world.pool).await.is_empty());
+}
+
+/// Asked about two, a steward says that they are one, and thinks better of it.
+#[tokio::test]
+async fn a_merge_answers_the_question_about_two_and_its_reversal_asks_again() {
+    let (mut world, reconciler) = live().await;
+    let known = [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(2, Some(TWIN), NA, BORN)];
+    world.say(&reconciler, known.concat().into_iter().chain(notice("N1", NA, BORN))).await;
+    match_all(&reconciler).await;
+    assert_eq!(open_kinds(&world.pool).await, ["duplicate"; 2]);
+    let notice = "medical/birth_notice/N1/child";
+    let at_notice = place(&world.pool, notice).await.0.expect("it is attached");
+    let child = format!("identity/pin/{CHILD}/holder");
+    let merge = ruling(1, "merge", (notice, &at_notice), Some((&child, &format!("pin:{CHILD}"))));
+    world.say(&reconciler, [merge]).await;
+    match_all(&reconciler).await;
+    assert_eq!(place(&world.pool, notice).await.0, Some(format!("pin:{CHILD}")));
+    assert!(open_kinds(&world.pool).await.len() < 2, "the two are one");
+    world.say(&reconciler, [taken_back(2, 1)]).await;
+    match_all(&reconciler).await;
+    assert_eq!(open_kinds(&world.pool).await, ["duplicate"; 2]);
+    assert_eq!(place(&world.pool, notice).await.0, Some(at_notice));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(super) fn ruling(n: i64, kind: &str, subject: (&str, &str), other: Option<(&
     decided(n, make)
 }
 
-fn taken_back(n: i64, earlier: i64) -> Make {
+pub(super) fn taken_back(n: i64, earlier: i64) -> Make {
     let id = format!("d{n}");
     let make = Make::new("steward", "identity_decision", &id, "subject").person(&id);
     decided(n, make.text("steward.reverses", &format!("d{earlier}")))

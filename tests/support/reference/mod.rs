@@ -6,10 +6,10 @@
 
 use chrono::NaiveDate;
 use registry_rules::{
-    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, IdentityDecision, MergeInput, Offer,
-    PersonFacts, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, Rulings, SourceRecord,
-    Standing, StandsFor, StateHash, Tie, TieKind, attach, contradiction, facts, merge, offer, person_hash,
-    questions_of_rulings, register_entry,
+    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, IdentityDecision, Lifecycle,
+    MergeInput, Offer, PersonFacts, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry,
+    Resemblance, Rulings, SourceRecord, Standing, StandsFor, StateHash, Tie, TieKind, attach, contradiction,
+    evidence, facts, in_force, merge, offer, person_hash, questions_of_rulings, register_entry, resemblances,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,7 @@ pub struct Reference {
     about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
     scored: BTreeMap<String, String>,
+    resembling: Vec<Resemblance>,
     register: PinRegister,
     catalogue: FieldCatalogue,
     key: FingerprintKey,
@@ -71,13 +72,30 @@ impl Reference {
         records.retain(|record| !of_steward(&record));
         let register = PinRegister::new(records.iter().filter_map(register_entry)).joined(rulings.joined());
         let scored = BTreeMap::new();
-        Self { records, decisions, about_persons, rulings, scored, register, catalogue, key, today }
+        Self {
+            records,
+            decisions,
+            about_persons,
+            rulings,
+            scored,
+            resembling: Vec::new(),
+            register,
+            catalogue,
+            key,
+            today,
+        }
     }
 
     /// The same with recorded links by score, from source keys to anchors: an input, as decisions are.
     #[must_use]
     pub fn linked(self, scored: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { scored: scored.into_iter().collect(), ..self }
+    }
+
+    /// The same with pairs of records that a human must look at: an input too.
+    #[must_use]
+    pub fn asking(self, resembling: Vec<Resemblance>) -> Self {
+        Self { resembling, ..self }
     }
 
     /// All persons, by where their records stand.
@@ -119,7 +137,25 @@ impl Reference {
         }
         let all = self.records.iter().map(|record| (record.record_key.clone(), record.clone())).collect();
         cases.extend(questions_of_rulings(&records, &self.about_persons, &all, &self.key));
+        if outcome.image.lifecycle != Lifecycle::Deceased {
+            cases.extend(self.pairs(anchor, placed));
+        }
         Person { anchor: anchor.to_owned(), records, outcome, cases }
+    }
+
+    /// The questions about the person at an anchor and somebody else; persons go by the number of their anchor.
+    fn pairs(&self, anchor: &str, placed: &[(&SourceRecord, Attachment)]) -> Vec<CaseFinding> {
+        let at = |key: &RecordKey| placed.iter().find(|(record, _)| record.record_key == *key);
+        let number = |wanted: &str| placed.iter().position(|(_, to)| to.anchor == wanted).unwrap_or_default();
+        let person_of = |key: &RecordKey| {
+            let (_, to) = at(key)?;
+            let alive = to.anchor == anchor || self.facts(&to.anchor, placed).alive;
+            alive.then(|| PersonId::from_u128(number(&to.anchor) as u128))
+        };
+        let is_own = |key: &RecordKey| at(key).is_some_and(|(_, to)| to.anchor == anchor);
+        let own = self.resembling.iter().filter(|one| is_own(&one.record) || is_own(&one.other)).cloned();
+        let says = |key: &RecordKey| at(key).map(|(record, _)| evidence(record));
+        resemblances(own, &in_force(&self.about_persons), person_of, says, &self.key)
     }
 
     fn input<'a>(

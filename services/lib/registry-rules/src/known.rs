@@ -8,10 +8,10 @@ use crate::decision::Decision;
 use crate::facts::{PersonFacts, Tie, TieKind};
 use crate::on_day::on_day;
 use crate::{
-    Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, IdentityDecision, MergeInput,
-    MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, Rulings,
-    SourceRecord, Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash,
-    questions_of_rulings, register_entry,
+    Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, IdentityDecision, Lifecycle,
+    MergeInput, MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry,
+    Resemblance, Rulings, SourceRecord, Standing, StandsFor, StateHash, attach, evidence, facts, in_force,
+    merge, offer, person_hash, questions_of_rulings, register_entry, resemblances,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,6 +65,7 @@ pub struct Known {
     decisions: Vec<Decision>,
     about_persons: Vec<IdentityDecision>,
     rulings: Rulings,
+    resembling: Vec<Resemblance>,
     /// Recorded links by score, by source key.
     scored: BTreeMap<String, String>,
     register: PinRegister,
@@ -140,6 +141,12 @@ impl Known {
             .joined(known.rulings.joined());
         known.attach_all();
         known
+    }
+
+    /// The same with pairs of records that a human must look at: an input, as links are.
+    #[must_use]
+    pub fn asking(self, resembling: Vec<Resemblance>) -> Self {
+        Self { resembling, ..self }
     }
 
     fn attach_all(&mut self) {
@@ -219,6 +226,9 @@ impl Known {
                 .filter_map(|offer| contradiction(offer, &self.register, terms.key)),
         );
         cases.extend(self.questions_of_rulings(&own.records, terms));
+        if outcome.image.lifecycle != Lifecycle::Deceased {
+            cases.extend(self.questions_of_pairs(anchor, person_id, terms));
+        }
         let Own { records, register, decisions } = own;
         Some(KnownPerson { anchor: anchor.to_owned(), records, decisions, register, ties, outcome, cases })
     }
@@ -233,6 +243,28 @@ impl Known {
         let named = decisions.iter().flat_map(|d| d.named()).map(|named| &named.record_key);
         let now = named.filter_map(|key| Some((key.clone(), self.then(key, terms)?))).collect();
         questions_of_rulings(own, &self.about_persons, &now, terms.key)
+    }
+
+    /// The questions about pairs that the person at an anchor is of. The others go by names of this view.
+    fn questions_of_pairs(&self, anchor: &str, person_id: PersonId, terms: &Terms<'_>) -> Vec<CaseFinding> {
+        let at = |key: &RecordKey| self.attached.get(key).map(|to| to.anchor.as_str());
+        let is_own = |key: &RecordKey| at(key) == Some(anchor);
+        let own: Vec<Resemblance> =
+            self.resembling.iter().filter(|one| is_own(&one.record) || is_own(&one.other)).cloned().collect();
+        if own.is_empty() {
+            return Vec::new();
+        }
+        let person_of = |key: &RecordKey| {
+            if is_own(key) {
+                return Some(person_id);
+            }
+            let other = at(key)?;
+            let place = self.at.keys().position(|known| known == other)?;
+            self.facts(other, terms).filter(|facts| facts.alive)?;
+            Some(PersonId::from_u128(1 + place as u128))
+        };
+        let says = |key: &RecordKey| self.then(key, terms).map(|record| evidence(&record));
+        resemblances(own, &in_force(&self.about_persons), person_of, says, terms.key)
     }
 
     /// The state hash of all persons.

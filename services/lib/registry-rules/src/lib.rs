@@ -110,7 +110,7 @@ pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use resemblance::{Resemblance, resemblances};
 pub use source_record::{ActReference, SourceRecord, Standing};
-pub use stale_link::{considered, questions_of_rulings, stale_links};
+pub use stale_link::{considered, evidence, questions_of_rulings, stale_links};
 pub use stands_for::StandsFor;
 pub use state_hash::{StateHash, person_hash};
 pub use version::Version;

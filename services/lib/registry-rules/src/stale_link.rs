@@ -10,7 +10,7 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a record says of who it is about: number, name and date of birth. What else it says does not tell people apart.
-pub(crate) fn evidence(record: &SourceRecord) -> FieldValue {
+pub fn evidence(record: &SourceRecord) -> FieldValue {
     let field = |name: &str| record.fields.iter().find(|(field, _)| field.as_str() == name).map(|(_, v)| v);
     let name = field("npd.birth_name").and_then(|value| value.part("full"));
     let birth = field("npd.date_of_birth").and_then(FieldValue::text);

@@ -79,5 +79,5 @@ create table match_review (
   primary key (source_key, record_key, other_key, since)
 );
 create unique index match_review_open on match_review (source_key, record_key, other_key) where until is null;
-create index match_review_record on match_review (record_key) where until is null;
-create index match_review_other on match_review (other_key) where until is null;
+create index match_review_record on match_review (record_key);
+create index match_review_other on match_review (other_key);

@@ -5,9 +5,9 @@
 //! together with it or parted from it by a steward, or linked to it by score, is read too, so that attaching gives what it would
 //! give among all. The records around are read one hop further.
 
-use crate::{StoreError, scored_links_at, show};
+use crate::{StoreError, resembling_at, scored_links_at, show};
 use chrono::{DateTime, Utc};
-use registry_rules::{Known, RecordKey, SourceRecord, offer, offered_keys};
+use registry_rules::{Known, RecordKey, Resemblance, SourceRecord, offer, offered_keys};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,9 +45,12 @@ pub async fn known_around(
         ruled: BTreeSet::new(),
         scored: BTreeMap::new(),
         weighed: BTreeSet::new(),
+        resembling: Vec::new(),
     };
     let mut keys = seeds.keys.clone();
     keys.extend(search.read(&seeds.records).await?);
+    search.close(keys).await?;
+    let keys = search.read_resembling().await?;
     search.close(keys).await?;
     let groups = search.groups();
     let members = search.having(&groups).await?;
@@ -59,7 +62,7 @@ pub async fn known_around(
         received.insert(record.record_key.clone(), at);
         records.push(record);
     }
-    Ok(Found { known: Known::linked(records, search.scored), received })
+    Ok(Found { known: Known::linked(records, search.scored).asking(search.resembling), received })
 }
 
 struct Search<'c> {
@@ -75,6 +78,7 @@ struct Search<'c> {
     scored: BTreeMap<String, String>,
     /// Source keys and anchors whose links by score were read.
     weighed: BTreeSet<String>,
+    resembling: Vec<Resemblance>,
 }
 
 impl Search<'_> {
@@ -162,6 +166,17 @@ impl Search<'_> {
         self.weighed.extend(new);
         keys.extend(self.read(&records).await?);
         Ok(Some(keys))
+    }
+
+    /// Reads the pairs that a human must look at of the records that were read, with the other record of each, once: whom
+    /// those resemble is not asked. Answers with the keys that they offer.
+    async fn read_resembling(&mut self) -> Result<BTreeSet<String>, StoreError> {
+        let names: Vec<&str> = self.records.keys().map(String::as_str).collect();
+        let pairs = resembling_at(self.connection, &names, self.until).await?;
+        let others = pairs.iter().flat_map(|pair| [&pair.record, &pair.other]);
+        let others = others.map(|key| key.as_str().to_owned()).collect();
+        self.resembling = pairs;
+        self.read(&others).await
     }
 
     fn groups(&self) -> BTreeSet<String> {

@@ -85,12 +85,12 @@ pub use matching::{
     add_again, add_pending, again_all, begin_matching, done_pending, end_links, end_reviews, keys_of_blocks,
     linked_to, match_candidates, match_counts, match_own, match_records, match_rows, match_state, movable_in,
     move_matching, open_reviews, put_links_scored, put_match_records, put_reviews, record_page,
-    remove_match_records, reviews_of, scored_anchors, scored_around, scored_history, scored_links,
-    scored_links_at, settle_over, stop_matching, take_again, take_pending,
+    remove_match_records, resembling_at, reviews_of, scored_anchors, scored_around, scored_history,
+    scored_links, scored_links_at, settle_over, stop_matching, take_again, take_pending,
 };
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, latest_payloads,
-    persons_at_anchors, records_at_anchors, records_of_groups,
+    persons_at_anchors, persons_of_records, records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use person_pages::{PersonPage, PersonPages, state_hash_at};

@@ -96,6 +96,27 @@ pub async fn latest_payloads(
     Ok(payloads)
 }
 
+/// The living persons that records stand with.
+pub async fn persons_of_records(
+    connection: &mut PgConnection,
+    record_keys: &[&str],
+) -> Result<Vec<(String, PersonId)>, StoreError> {
+    if record_keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = sqlx::query_as(
+        "select r.record_key, p.person_id from unnest($1::text[]) as t (wanted)
+         cross join lateral (select record_key, anchor from record_latest where record_key = wanted limit 1) r
+         cross join lateral (select leads_to from anchor where anchor = r.anchor limit 1) a
+         cross join lateral (
+           select person_id from person where person_id = a.leads_to and lifecycle = 0 limit 1) p",
+    )
+    .bind(record_keys)
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
 /// A record that shares a relation group with somebody's.
 #[derive(Clone, sqlx::FromRow)]
 pub struct GroupRecord {

@@ -16,7 +16,7 @@ pub use records::{
     MatchRecord, MatchRow, NewOver, keys_of_blocks, match_candidates, match_own, match_records, match_rows,
     movable_in, put_match_records, record_page, remove_match_records, settle_over,
 };
-pub use reviews::{ReviewPair, end_reviews, open_reviews, put_reviews, reviews_of};
+pub use reviews::{ReviewPair, end_reviews, open_reviews, put_reviews, resembling_at, reviews_of};
 pub use state::{
     MatchCounts, MatchPhase, begin_matching, match_counts, match_state, move_matching, stop_matching,
 };

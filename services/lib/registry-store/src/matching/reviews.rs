@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use chrono::{DateTime, Utc};
+use registry_rules::{RecordKey, Resemblance};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -54,6 +55,29 @@ pub async fn open_reviews(
     .fetch_all(connection)
     .await?;
     Ok(rows)
+}
+
+/// The pairs that waited at a moment (now, without one) and name any of these records, on either side.
+pub async fn resembling_at(
+    connection: &mut PgConnection,
+    record_keys: &[&str],
+    at: Option<DateTime<Utc>>,
+) -> Result<Vec<Resemblance>, StoreError> {
+    let rows: Vec<(String, String, bool)> = sqlx::query_as(
+        "select record_key, other_key, twins from unnest($1::text[]) as t (wanted) cross join lateral (
+           select * from match_review where record_key = wanted
+           union select * from match_review where other_key = wanted) r
+         where case when $2::timestamptz is null then until is null
+           else since <= $2 and (until is null or until > $2) end",
+    )
+    .bind(record_keys)
+    .bind(at)
+    .fetch_all(connection)
+    .await?;
+    let key = |key: String| RecordKey::try_from(key).map_err(|_| StoreError::Unreadable("record key"));
+    rows.into_iter()
+        .map(|(record, other, twins)| Ok(Resemblance { record: key(record)?, other: key(other)?, twins }))
+        .collect()
 }
 
 /// The open pairs of source keys.
