@@ -15,7 +15,8 @@ fn bits(weight: f64) -> f64 {
 
 /// One side of the pair that speaks most.
 fn side(record: &MatchRecord) -> Value {
-    let hash: String = record.content_hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bytes = record.content_hash.iter();
+    let hash = bytes.fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"));
     json!({ "record_key": record.record_key, "content_hash": hash })
 }
 

@@ -50,7 +50,8 @@ impl Course {
         pool.close().await;
         let ((), (keys, decided)) = done?;
         stopped?;
-        say(format_args!("{found:?}"));
+        let Found { links, reviews, over_bound, .. } = found;
+        say(format_args!("{links} links, {reviews} pairs for a human, {over_bound} blocks over their bound"));
         self.rate("match.keys", found.compared, keys);
         self.rate("match.unkeyed", found.unkeyed, decided);
         Ok(())
