@@ -68,7 +68,12 @@ fn in_order(hops: &[Hop], applied: &AppliedEvent) {
     }
     for hop in hops {
         if let Hop::Delivered { agreement, release_no, person_id, outcome, mode, row, milliseconds } = hop {
-            assert_eq!(outcome, "delivered");
+            // Two of a household may be merged one after the other: the later release about a third takes the place.
+            let later = hops.iter().any(|hop| {
+                matches!(hop, Hop::Authorised { agreement: a, release_no: n, person_id: p, .. }
+                    if (a, p) == (agreement, person_id) && n > release_no)
+            });
+            assert!(outcome == "delivered" || (later && outcome == "superseded"), "{hops:#?}");
             let authorised = hops.iter().find_map(|hop| {
                 let Hop::Authorised {
                     agreement: a, release_no: n, person_id: p, event, milliseconds, ..
@@ -81,7 +86,7 @@ fn in_order(hops: &[Hop], applied: &AppliedEvent) {
             let (event, at) = authorised.expect("nothing is delivered that is not on the ledger");
             assert!(*milliseconds >= Some(at), "{hops:#?}");
             if mode == "database" {
-                assert_eq!(*row, Some(event != "left"), "{hops:#?}");
+                assert!(*row == Some(event != "left") || (later && row.is_none()), "{hops:#?}");
             }
         }
     }

@@ -143,6 +143,13 @@ pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::
         let told = relatives(&said.json());
         assert!(!told.contains(&child.mother_pin) && !told.contains(&child.mother), "{question}");
     }
+    for verb in ["show", "explain", "history"] {
+        let adopting = live.reconciler(&format!("registry {verb} {pin} -o json")).await?;
+        assert!(
+            !adopting.out.contains("civil_status/adoption/"),
+            "{verb}: who adopts is a parent like any other"
+        );
+    }
     let mother = live.reconciler(&format!("registry history {} -o json", child.mother_pin)).await?;
     assert!(!mother.out.contains(&birth), "the birth mother's past names the act");
     assert!(!relatives(&mother.json()).contains(&child.pin), "the birth mother's past names the child");

@@ -109,6 +109,7 @@ async fn freeze(early: bool) -> Course {
     let acknowledged = acknowledged(&mut world).await;
     killed.kill9();
     drop(frozen);
+    world.read_anew();
 
     let released = format!("select not active from pg_replication_slots where slot_name = '{slot}'");
     world.until_true("the slot's release", &released).await;

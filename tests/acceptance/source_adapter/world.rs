@@ -199,6 +199,12 @@ impl World {
         Process(command.spawn().unwrap())
     }
 
+    /// Forgets what was read and begins anew: a reader that the broker has lost meanwhile reads from the beginning again.
+    pub(super) fn read_anew(&mut self) {
+        self.log = None;
+        self.seen.clear();
+    }
+
     /// Reads the source's topic on, until what was seen suffices.
     pub(super) async fn until(
         &mut self,

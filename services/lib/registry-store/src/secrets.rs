@@ -34,9 +34,10 @@ impl FamilySecrets {
         })
     }
 
-    /// Whether a record tells of a secret.
+    /// Whether a record tells of a secret: each role of a row names the others.
     pub fn hides_record(&self, record_key: &RecordKey) -> bool {
-        self.0.iter().any(|kept| kept.secret.covers_record(record_key))
+        let row = record_key.row();
+        self.0.iter().flat_map(|kept| &kept.secret.records).any(|secret| secret.row() == row)
     }
 }
 
@@ -50,6 +51,14 @@ pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySec
         let known_since = known_since(&mut connection, &secret).await?;
         found.push(Kept { secret, known_since });
     }
+    for act in own.iter().filter(|record| is_adopting(&record.record_key)) {
+        // Whoever adopts is a parent like any other; only the act tells.
+        let records = vec![act.record_key.clone()];
+        found.push(Kept {
+            secret: FamilySecret { fields: Vec::new(), since: None, records },
+            known_since: None,
+        });
+    }
     for birth in own.iter().filter(|record| is_parent(&record.record_key)) {
         found.extend(of_child(&mut connection, birth, &catalogue).await?);
     }
@@ -58,6 +67,10 @@ pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySec
 
 fn is_parent(key: &RecordKey) -> bool {
     (key.source(), key.entity()) == ("civil_status", "birth") && matches!(key.role(), "mother" | "father")
+}
+
+fn is_adopting(key: &RecordKey) -> bool {
+    (key.source(), key.entity()) == ("civil_status", "adoption") && matches!(key.role(), "mother" | "father")
 }
 
 /// Of a birth whose child was adopted since: that it names this parent, and whom the parent was related to by it.
