@@ -25,6 +25,7 @@ mod person_pages;
 mod persons;
 mod positions;
 mod rebuild;
+mod record_place;
 mod register;
 mod rehearse;
 mod rule_sets;
@@ -81,6 +82,7 @@ pub use rebuild::{
     KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
     recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
+pub use record_place::{AnchorMove, DecisionEffect, EffectQuestion, RecordPlace, decision_effect};
 pub use register::{close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
