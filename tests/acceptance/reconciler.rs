@@ -6,6 +6,7 @@ mod history;
 mod neighbours;
 mod rebuild;
 mod rehearse;
+mod rulings;
 mod world;
 
 use chrono::Utc;

@@ -1,21 +1,23 @@
 //! The merge transaction: a batch of messages, all their effects, and the positions, or nothing of it.
 
 use crate::answer::{answers, put_answers, rejected};
-use crate::attach::{attach_changes, keep_register, unattached};
+use crate::attach::{attach_changes, unattached};
 use crate::attaching::Attaching;
 use crate::commit::write_merged;
 use crate::former::former_keys;
 use crate::identify::identify;
-use crate::incoming::{Incoming, IncomingMessage};
+use crate::incoming::{Body, Incoming, IncomingMessage};
 use crate::keep::{Kept, Partition, SnapshotMark, keep};
 use crate::merge::{MergeRequest, Merged, merge};
 use crate::reconciler::{Now, Reconciler};
+use crate::register::keep_register;
 use event_log::ControlEvent;
-use registry_rules::{Decision, PersonId, RecordKey, STEWARD};
+use registry_rules::{Decision, DecisionError, IdentityDecision, PersonId, RecordKey, STEWARD, SourceRecord};
 use registry_store::{
-    Attached, LoadStage, Outcomes, StoreError, activate_rules, fence_positions, keep_decisions, keep_former,
-    keep_markers, keep_unreadable, keep_versions, latest_of, load_anchors, mark_begin, mark_end, mark_fences,
-    move_positions, move_versions, open_day, put_latest, reattach, records_decided,
+    Attached, LoadStage, Outcomes, RulingChange, StoreError, activate_rules, begin_attaching, begin_ruling,
+    fence_positions, keep_decisions, keep_former, keep_markers, keep_rulings, keep_unreadable, keep_versions,
+    latest_of, load_anchors, mark_begin, mark_end, mark_fences, move_positions, move_versions, open_day,
+    put_latest, reattach, records_decided,
 };
 use service_runtime::crash_point;
 use sqlx::PgConnection;
@@ -53,7 +55,11 @@ pub struct Summary {
 impl Reconciler {
     /// Applies a batch in one transaction. [`StoreError::is_contention`] means: again from the beginning.
     pub async fn apply(&self, batch: &Incoming) -> Result<Applied, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = if rules_on_persons(batch) {
+            begin_ruling(&self.pool).await?
+        } else {
+            begin_attaching(&self.pool).await?
+        };
         let now = self.now(&mut transaction).await?;
         if !now.stage.takes_records() {
             return Ok(Applied::Loading(now.stage));
@@ -107,6 +113,7 @@ impl Reconciler {
         let decisions = decisions(kept);
         keep_decisions(connection, &decisions).await?;
         keep_former(connection, &former_keys(kept)).await?;
+        let ruled = keep_rulings(connection, &identity_decisions(kept)).await?;
         if now.stage != LoadStage::Live {
             let rows = unattached(kept);
             put_latest(connection, &rows).await?;
@@ -114,7 +121,7 @@ impl Reconciler {
             move_versions(connection, &kept.moved).await?;
             return keep_register(connection, kept).await;
         }
-        let attaching = attach_changes(connection, kept).await?;
+        let attaching = attach_changes(connection, kept, &ruled).await?;
         put_latest(connection, &attaching.rows).await?;
         move_versions(connection, &kept.moved).await?;
         let others: Vec<_> = attaching.others.iter().map(|r| (r.record_key.clone(), r.new.clone())).collect();
@@ -129,7 +136,7 @@ impl Reconciler {
             groups: attaching.groups.clone(),
             contradicted: contradicted(&attaching),
         };
-        request.persons.extend(persons_of(connection, &decisions).await?);
+        request.persons.extend(persons_of(connection, &decisions, &ruled).await?);
         let merged = merge(connection, &ground, &request).await?;
         write_merged(connection, &ground, &merged).await?;
         let mut told = answers(&attaching, &merged, &decisions);
@@ -214,13 +221,36 @@ impl Summary {
     }
 }
 
-/// The decisions among the changed records. One that cannot be read is the console's fault: it is kept as received and
-/// decides nothing.
+/// Whether a batch holds decisions about persons.
+fn rules_on_persons(batch: &Incoming) -> bool {
+    let is_one = |message: &IncomingMessage| match &message.body {
+        Body::Record(received) => IdentityDecision::is_one(&received.record.record_key),
+        Body::Mark(_) | Body::Control(_) | Body::Unreadable { .. } => false,
+    };
+    batch.messages.iter().any(is_one)
+}
+
+/// The decisions about values among the changed records.
 fn decisions(kept: &Kept<'_>) -> Vec<(RecordKey, Decision)> {
+    let about_values = |key: &RecordKey| key.source() == STEWARD && !IdentityDecision::is_one(key);
+    read_decisions(kept, about_values, Decision::from_record)
+}
+
+/// The decisions about persons among the changed records.
+fn identity_decisions(kept: &Kept<'_>) -> Vec<(RecordKey, IdentityDecision)> {
+    read_decisions(kept, IdentityDecision::is_one, IdentityDecision::from_record)
+}
+
+/// One that cannot be read is the console's fault: it is kept as received and decides nothing.
+fn read_decisions<T>(
+    kept: &Kept<'_>,
+    of_kind: impl Fn(&RecordKey) -> bool,
+    read: impl Fn(&SourceRecord) -> Result<Option<T>, DecisionError>,
+) -> Vec<(RecordKey, T)> {
     let records = kept.changes.values().map(|change| &change.new.record);
     let mut decisions = Vec::new();
-    for record in records.filter(|record| record.record_key.source() == STEWARD) {
-        match Decision::from_record(record) {
+    for record in records.filter(|record| of_kind(&record.record_key)) {
+        match read(record) {
             Ok(Some(decision)) => decisions.push((record.record_key.clone(), decision)),
             Ok(None) => {}
             Err(error) => {
@@ -242,12 +272,16 @@ fn contradicted(attaching: &Attaching) -> BTreeSet<RecordKey> {
 async fn persons_of(
     connection: &mut PgConnection,
     decisions: &[(RecordKey, Decision)],
+    ruled: &RulingChange,
 ) -> Result<Vec<PersonId>, StoreError> {
-    if decisions.is_empty() {
+    let mut keys = ruled.records.clone();
+    if !decisions.is_empty() {
+        let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
+        keys.extend(records_decided(connection, &ids).await?);
+    }
+    if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
-    let keys = records_decided(connection, &ids).await?;
     let latest = latest_of(connection, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
     let anchors = load_anchors(connection, &anchors).await?;

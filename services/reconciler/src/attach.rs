@@ -4,39 +4,27 @@
 //! on it, and then sees their records.
 
 use crate::attaching::{Attaching, Relocated, attached, pin_of, shared};
-use crate::gather::record_of;
 use crate::keep::{Change, Kept};
-use registry_rules::{
-    Offer, Pin, PinRegister, RecordKey, RecordedLinks, STEWARD, SourceRecord, Standing, accepted_anchor,
-    attach, offer, register_entry, relation_group,
-};
+use crate::links::Links;
+use crate::membership::Membership;
+use crate::named::{Named, load_siblings, read_links, with_offers};
+use crate::register::change_register;
+use registry_rules::{Offer, Pin, PinRegister, RecordedLinks, STEWARD, StandsFor, apart, attach, offer};
 use registry_store::{
-    Attached, LatestRow, Sibling, StoreError, close_register, lock_keys, offering, replace_entries,
-    source_keys_of_pins,
+    Attached, LatestRow, RulingChange, Sibling, StoreError, close_register, lock_keys, offering,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rounds in which the classes of changed register entries may grow under other transactions' hands.
-const CLASS_ROUNDS: usize = 8;
-
-/// The keys that a batch names.
-#[derive(Debug, Default)]
-struct Named {
-    source_keys: BTreeSet<String>,
-    pins: BTreeSet<String>,
-    groups: BTreeSet<String>,
-    /// Records to be read by their own key: changed ones with a past, and those nobody shares a source key with.
-    records: BTreeSet<String>,
-}
-
-/// Attaches what a batch changes. Leaves the register's entries as the batch wants them.
+/// Attaches what a batch changes, and what decisions about persons put in question. Leaves the register's entries as the
+/// batch wants them.
 pub(crate) async fn attach_changes(
     connection: &mut PgConnection,
     kept: &Kept<'_>,
+    ruled: &RulingChange,
 ) -> Result<Attaching, StoreError> {
     let mut found = Attaching::default();
-    if kept.changes.is_empty() {
+    if kept.changes.is_empty() && ruled.records.is_empty() {
         return Ok(found);
     }
     let offers: BTreeMap<&str, Offer> = kept
@@ -45,14 +33,11 @@ pub(crate) async fn attach_changes(
         .filter(|(_, change)| change.new.record.record_key.source() != STEWARD)
         .filter_map(|(key, change)| Some((*key, offer(&change.new.record)?)))
         .collect();
-    let mut keys = named(kept, &offers);
-    let all = [&keys.source_keys, &keys.pins, &keys.groups];
-    lock_keys(connection, all.into_iter().flatten().map(String::as_str)).await?;
-    found.pins = change_register(connection, kept).await?;
-    if !found.pins.is_empty() {
-        follow_pins(connection, &found.pins, &mut keys).await?;
-    }
-    let siblings = load_siblings(connection, &keys).await?;
+    let mut keys = Named::of(kept, &offers, ruled);
+    keys.lock(connection).await?;
+    found.pins = change_register(connection, kept, ruled, &mut keys).await?;
+    let (siblings, links) = load_siblings(connection, kept, &mut keys).await?;
+    found.links = links;
     let mut all: BTreeMap<&str, Offer> = siblings
         .iter()
         .filter(|(sibling, _)| !kept.changes.contains_key(sibling.record_key.as_str()))
@@ -61,11 +46,12 @@ pub(crate) async fn attach_changes(
     all.extend(offers);
     let mut named = std::mem::take(&mut keys.source_keys);
     named.extend(kept.changes.keys().map(|key| format!("record:{key}")));
+    found.keys = named.into_iter().map(|key| (key, BTreeSet::new())).collect();
     // Whoever leaves a class must not find it in pieces: its numbers stand together whether they are offered here or not.
     let left =
         siblings.iter().filter_map(|(sibling, _)| pin_of(sibling.attached.anchor.as_deref()?)).collect();
-    found.settle(connection, &all, named, left).await?;
-    place(&mut found, kept, &siblings, &all);
+    let stands_for = found.settle(connection, &all, left).await?;
+    place(&mut found, kept, &siblings, (&all, &stands_for));
     // Groups that a record turned out to come to or leave only now that it is placed.
     lock_keys(connection, found.groups.difference(&keys.groups).map(String::as_str)).await?;
     Ok(found)
@@ -73,7 +59,7 @@ pub(crate) async fn attach_changes(
 
 /// The rows of the first load's records, each attached to what it names itself: its number, else its source key.
 pub(crate) fn unattached(kept: &Kept<'_>) -> Vec<LatestRow> {
-    let (register, alone) = (PinRegister::default(), BTreeSet::new());
+    let (register, alone) = (PinRegister::default(), StandsFor::default());
     let row = |change: &Change<'_>| {
         let is_decision = change.new.record.record_key.source() == STEWARD;
         let offer = if is_decision { None } else { offer(&change.new.record) };
@@ -83,29 +69,47 @@ pub(crate) fn unattached(kept: &Kept<'_>) -> Vec<LatestRow> {
     kept.changes.values().map(row).collect()
 }
 
-/// The first load's part of the PIN register. Each entry has one writer, as its record has; nobody reads it yet.
-pub(crate) async fn keep_register(connection: &mut PgConnection, kept: &Kept<'_>) -> Result<(), StoreError> {
-    let changes: Vec<_> = kept.changes.iter().filter(|(_, change)| is_register(change)).collect();
-    let entries: Vec<_> =
-        changes.iter().filter_map(|(_, change)| register_entry(&change.new.record)).collect();
-    replace_entries(connection, &former_pins(&changes), &entries).await
-}
-
 /// Records of a slice of the first load that go elsewhere than where they put themselves, now that everything is there.
 pub(crate) async fn attach_slice(
     connection: &mut PgConnection,
     siblings: Vec<Sibling>,
 ) -> Result<Vec<(String, Attached)>, StoreError> {
     let siblings = with_offers(siblings)?;
-    let all: BTreeMap<&str, Offer> =
-        siblings.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
     let mut found = Attaching::default();
-    found.settle(connection, &all, BTreeSet::new(), BTreeSet::new()).await?;
-    place(&mut found, &Kept::default(), &siblings, &all);
+    let (beyond, links) = read_beyond(connection, &siblings).await?;
+    found.links = links;
+    let all = siblings.iter().chain(&beyond);
+    let all: BTreeMap<&str, Offer> = all.map(|(s, offer)| (s.record_key.as_str(), offer.clone())).collect();
+    let stands_for = found.settle(connection, &all, BTreeSet::new()).await?;
+    place(&mut found, &Kept::default(), &siblings, (&all, &stands_for));
     Ok(found.others.into_iter().map(|one| (one.record_key, one.new)).collect())
 }
 
-/// What stands for the source keys of records that are attached already, among all that offer them.
+/// What merges join to a slice's keys, and where its records are linked to, lies outside it.
+async fn read_beyond(
+    connection: &mut PgConnection,
+    siblings: &[(Sibling, Offer)],
+) -> Result<(Vec<(Sibling, Offer)>, Links), StoreError> {
+    let mut keys: BTreeSet<String> = siblings.iter().filter_map(|(s, _)| s.source_key.clone()).collect();
+    let mut beyond: Vec<(Sibling, Offer)> = Vec::new();
+    loop {
+        let all = siblings.iter().chain(&beyond).map(|(sibling, _)| sibling.record_key.as_str()).collect();
+        let (links, more) = read_links(connection, &all, &keys).await?;
+        let records: Vec<&str> = more.records_of_keys().filter(|record| !all.contains(record)).collect();
+        let new: BTreeSet<String> = more.source_keys.difference(&keys).cloned().collect();
+        if new.is_empty() {
+            return Ok((beyond, links));
+        }
+        let named: Vec<&str> = new.iter().map(String::as_str).collect();
+        let found = with_offers(offering(connection, &named, &records).await?)?;
+        keys.extend(new);
+        let found = found.into_iter().filter(|(sibling, _)| !all.contains(sibling.record_key.as_str()));
+        let found: Vec<_> = found.collect();
+        beyond.extend(found);
+    }
+}
+
+/// Where the records on each source key go that records attached already offer, among all that offer it.
 pub(crate) async fn settled(
     connection: &mut PgConnection,
     siblings: &[Sibling],
@@ -114,184 +118,53 @@ pub(crate) async fn settled(
     let alone = siblings.iter().filter(|s| s.source_key.is_none()).map(|s| s.record_key.as_str());
     let alone: Vec<&str> = alone.collect();
     let all = offering(connection, &source_keys.into_iter().collect::<Vec<_>>(), &alone).await?;
-    let all = with_offers(all)?;
-    let offers = all.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
-    let left = siblings.iter().filter_map(|s| pin_of(s.attached.anchor.as_deref()?)).collect();
     let mut found = Attaching::default();
-    found.settle(connection, &offers, BTreeSet::new(), left).await?;
+    let all = with_offers(all)?;
+    found.keys = all.iter().map(|(_, offer)| (offer.source_key.clone(), BTreeSet::new())).collect();
+    for (sibling, offer) in &all {
+        found.note_place(&offer.source_key, &sibling.attached);
+    }
+    for sibling in siblings {
+        found.note_standing(&sibling.attached);
+    }
+    let left = siblings.iter().filter_map(|s| pin_of(s.attached.anchor.as_deref()?)).collect();
+    let offers = all.iter().map(|(sibling, offer)| (sibling.record_key.as_str(), offer.clone())).collect();
+    found.settle(connection, &offers, left).await?;
     Ok(found)
 }
 
-/// The keys of changed records, before and after.
-fn named(kept: &Kept<'_>, offers: &BTreeMap<&str, Offer>) -> Named {
-    let mut keys = Named::default();
-    for (key, change) in &kept.changes {
-        if let Some(old) = &change.old {
-            keys.source_keys.extend(old.source_key.clone());
-            keys.pins.extend(old.pin.clone());
-            keys.records.insert((*key).to_owned());
-        }
-        if let Some(offer) = offers.get(key) {
-            keys.source_keys.extend(shared(&offer.source_key).map(ToOwned::to_owned));
-            keys.pins.extend(offer.pin.as_ref().map(|pin| pin.as_str().to_owned()));
-        }
-        keys.groups.extend(Membership::before(change).moved(&Membership::after(&change.new.record)));
-        if let Some(entry) = register_entry(&change.new.record) {
-            keys.pins.extend(entry.replaces.map(|pin| pin.as_str().to_owned()));
-        }
-    }
-    keys
-}
-
-/// What the others of a group see of a record: whoever is in it need not be told, or locked, while this stays.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Membership {
-    group: Option<String>,
-    relation_to_head: Option<String>,
-}
-
-impl Membership {
-    fn before(change: &Change<'_>) -> Self {
-        change.old.as_ref().map_or_else(Self::default, |old| Self {
-            group: old.relation_group.clone(),
-            relation_to_head: old.relation_to_head.clone(),
-        })
-    }
-
-    fn after(record: &SourceRecord) -> Self {
-        let group = relation_group(record);
-        let relation = record.fields.iter().find(|(name, _)| name.as_str() == "npd.relation_to_head");
-        let relation_to_head = relation
-            .filter(|_| group.is_some() && record.standing != Standing::Withdrawn)
-            .and_then(|(_, value)| value.text())
-            .map(ToOwned::to_owned);
-        Self { group, relation_to_head }
-    }
-
-    /// The groups that see something else now.
-    fn moved(self, after: &Self) -> impl Iterator<Item = String> + use<> {
-        let both = if self == *after { [None, None] } else { [self.group, after.group.clone()] };
-        both.into_iter().flatten()
-    }
-}
-
-fn is_register(change: &Change<'_>) -> bool {
-    let key = &change.new.record.record_key;
-    (key.source(), key.entity()) == registry_rules::PIN_REGISTER
-}
-
-/// The numbers under which records stood in the register.
-fn former_pins<'a>(changes: &[(&&'a str, &'a Change<'_>)]) -> Vec<(&'a str, &'a str)> {
-    changes.iter().filter_map(|(key, change)| Some((change.old.as_ref()?.pin.as_deref()?, **key))).collect()
-}
-
-/// Brings the register's entries up to date; gives the numbers of all classes that this changes, before and after, all of
-/// them locked.
-async fn change_register(
-    connection: &mut PgConnection,
-    kept: &Kept<'_>,
-) -> Result<BTreeSet<Pin>, StoreError> {
-    let changes: Vec<_> = kept.changes.iter().filter(|(_, change)| is_register(change)).collect();
-    if changes.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let entries: Vec<_> =
-        changes.iter().filter_map(|(_, change)| register_entry(&change.new.record)).collect();
-    let old = former_pins(&changes);
-    let mut pins: BTreeSet<String> = old.iter().map(|(pin, _)| (*pin).to_owned()).collect();
-    for entry in &entries {
-        pins.insert(entry.pin.as_str().to_owned());
-        pins.extend(entry.replaces.as_ref().map(|pin| pin.as_str().to_owned()));
-    }
-    for _ in 0..CLASS_ROUNDS {
-        lock_keys(connection, pins.iter().map(String::as_str)).await?;
-        let known = close_register(connection, &pins.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-        let before = pins.len();
-        for entry in known {
-            pins.insert(entry.pin.as_str().to_owned());
-            pins.extend(entry.replaces.map(|pin| pin.as_str().to_owned()));
-        }
-        if pins.len() == before {
-            replace_entries(connection, &old, &entries).await?;
-            return Ok(pins.iter().filter_map(|pin| pin.parse().ok()).collect());
-        }
-    }
-    Err(StoreError::Overtaken("a class of numbers"))
-}
-
-/// All records that carry one of the numbers are to be attached anew, with those that share their source keys.
-async fn follow_pins(
-    connection: &mut PgConnection,
-    pins: &BTreeSet<Pin>,
-    keys: &mut Named,
-) -> Result<(), StoreError> {
-    let numbers: Vec<&str> = pins.iter().map(Pin::as_str).collect();
-    let mut further = BTreeSet::new();
-    for (record_key, source_key) in source_keys_of_pins(connection, &numbers).await? {
-        match source_key {
-            Some(source_key) => further.insert(source_key),
-            None => keys.records.insert(record_key),
-        };
-    }
-    lock_keys(connection, further.difference(&keys.source_keys).map(String::as_str)).await?;
-    keys.source_keys.extend(further);
-    Ok(())
-}
-
-/// The records offering the keys, as they stand, each with what it offers.
-async fn load_siblings(
-    connection: &mut PgConnection,
-    keys: &Named,
-) -> Result<Vec<(Sibling, Offer)>, StoreError> {
-    let source_keys: Vec<&str> = keys.source_keys.iter().map(String::as_str).collect();
-    let records: Vec<&str> = keys.records.iter().map(String::as_str).collect();
-    if source_keys.is_empty() && records.is_empty() {
-        return Ok(Vec::new());
-    }
-    with_offers(offering(connection, &source_keys, &records).await?)
-}
-
-fn with_offers(siblings: Vec<Sibling>) -> Result<Vec<(Sibling, Offer)>, StoreError> {
-    siblings
-        .into_iter()
-        .map(|sibling| {
-            let offer = offer_of(&sibling)?;
-            Ok((sibling, offer))
-        })
-        .collect()
-}
-
-/// Without a number, name and date of birth say nothing here.
-fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
-    if let Some(payload) = &sibling.payload {
-        return offer(&record_of(payload)?).ok_or(StoreError::Unreadable("record"));
-    }
-    let record_key =
-        RecordKey::try_from(sibling.record_key.clone()).map_err(|_| StoreError::Unreadable("record key"))?;
-    let source_key = sibling.source_key.clone().unwrap_or_else(|| format!("record:{record_key}"));
-    Ok(Offer { record_key, pin: None, name: None, birth: None, source_key })
-}
-
 impl Attaching {
-    /// Reads the register as far as it matters to the offers and to numbers that records stood with, and settles which
-    /// classes stand for the source keys.
+    /// Reads the register as far as it matters to the offers, to what is recorded about them and to numbers that records
+    /// stood with; settles which classes stand for the source keys.
     async fn settle(
         &mut self,
         connection: &mut PgConnection,
         offers: &BTreeMap<&str, Offer>,
-        source_keys: BTreeSet<String>,
         left: BTreeSet<Pin>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<StandsFor, StoreError> {
         let pins = offers.values().filter_map(|o| o.pin.as_ref()).chain(&self.pins).chain(&left);
-        let pins: BTreeSet<&str> = pins.map(Pin::as_str).collect();
-        let entries = close_register(connection, &pins.into_iter().collect::<Vec<_>>()).await?;
-        self.register = PinRegister::new(entries);
-        self.stands_for = source_keys.into_iter().map(|key| (key, BTreeSet::new())).collect();
-        for offer in offers.values() {
-            let classes = self.stands_for.entry(offer.source_key.clone()).or_default();
-            classes.extend(accepted_anchor(offer, &self.register));
+        let mut keys: BTreeSet<&str> = pins.map(Pin::as_str).collect();
+        keys.extend(self.links.joined.iter().map(String::as_str));
+        let together = close_register(connection, &keys.into_iter().collect::<Vec<_>>()).await?;
+        self.register = together.register();
+        let with_links = offers.iter().map(|(key, offer)| (offer, self.links.on(key)));
+        Ok(StandsFor::of(with_links, &self.register))
+    }
+
+    /// Notes where a record on a source key is attached.
+    fn note_place(&mut self, source_key: &str, attached: &Attached) {
+        if let (Some(places), Some(anchor)) = (self.keys.get_mut(source_key), &attached.anchor) {
+            places.insert(anchor.clone());
         }
-        Ok(())
+    }
+
+    /// Notes that a record is attached to an anchor: as a key, it stands by itself.
+    fn note_standing(&mut self, attached: &Attached) {
+        if let Some((anchor, places)) =
+            attached.anchor.as_ref().and_then(|anchor| Some((anchor, self.keys.get_mut(anchor)?)))
+        {
+            places.insert(anchor.clone());
+        }
     }
 }
 
@@ -300,12 +173,15 @@ fn place(
     found: &mut Attaching,
     kept: &Kept<'_>,
     siblings: &[(Sibling, Offer)],
-    offers: &BTreeMap<&str, Offer>,
+    (offers, stands_for): (&BTreeMap<&str, Offer>, &StandsFor),
 ) {
-    let none = BTreeSet::new();
-    let go = |offer: &Offer, found: &Attaching| {
-        let classes = found.stands_for.get(&offer.source_key).unwrap_or(&none);
-        attached(attach(offer, RecordedLinks::default(), &found.register, classes))
+    let go = |offer: &Offer, found: &mut Attaching| {
+        let links = found.links.on(offer.record_key.as_str());
+        let new = attached(attach(offer, links, &found.register, stands_for));
+        found.note_place(&offer.source_key, &new);
+        found.note_place(&apart(&offer.record_key), &new);
+        found.note_standing(&new);
+        new
     };
     let mut stood: BTreeMap<&str, &Attached> = BTreeMap::new();
     for (sibling, offer) in siblings {

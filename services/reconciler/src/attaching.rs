@@ -1,5 +1,6 @@
 //! What attaching found: where the changed records go, and which others go elsewhere now.
 
+use crate::links::Links;
 use registry_rules::{AttachRule, Attachment, Pin, PinRegister};
 use registry_store::{Attached, LatestRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +25,11 @@ pub(crate) struct Attaching {
     pub(crate) changed: Vec<Relocated>,
     /// Records that did not change and go elsewhere.
     pub(crate) others: Vec<Relocated>,
-    /// For each source key in question: the classes that stand for it.
-    pub(crate) stands_for: BTreeMap<String, BTreeSet<String>>,
+    /// For each source key in question: the anchors that the records offering it go to, and the key itself while any record
+    /// stands there.
+    pub(crate) keys: BTreeMap<String, BTreeSet<String>>,
+    /// What is recorded about the records.
+    pub(crate) links: Links,
     /// The register as far as it matters here.
     pub(crate) register: PinRegister,
     /// Numbers whose entries changed, with the classes they are and were in.

@@ -263,5 +263,5 @@ pub(crate) async fn speaking_against(
     let pins: BTreeSet<Pin> =
         records.filter_map(|r| r.identifier(IdentifierKind::Pin)?.parse().ok()).collect();
     let pins: Vec<&str> = pins.iter().map(Pin::as_str).collect();
-    Ok(registry_rules::PinRegister::new(close_register(connection, &pins).await?))
+    Ok(close_register(connection, &pins).await?.register())
 }

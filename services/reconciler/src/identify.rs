@@ -48,13 +48,13 @@ pub(crate) async fn identify(
     let named: BTreeSet<&str> = relocated()
         .flat_map(|r| [&r.old.anchor, &r.new.anchor])
         .flatten()
+        .chain(attaching.keys.values().flatten())
         .map(String::as_str)
-        .chain(attaching.stands_for.values().flatten().map(String::as_str))
         .collect();
     let classes = classes(&named, attaching);
     let mut wanted: BTreeSet<String> = classes.values().flatten().map(pin_anchor).collect();
     wanted.extend(named.iter().map(|anchor| (*anchor).to_owned()));
-    wanted.extend(attaching.stands_for.keys().cloned());
+    wanted.extend(attaching.keys.keys().cloned());
     let rows = load_anchors(connection, &wanted.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let rows = rows.into_iter().map(|row| (row.anchor.clone(), row)).collect();
     let mut anchors = Anchors { rows, ..Anchors::default() };
@@ -64,7 +64,7 @@ pub(crate) async fn identify(
     }
     let mut ids: BTreeMap<&str, PersonId> = BTreeMap::new();
     for (class, members) in &classes {
-        if let Some(id) = anchors.class(members, named.contains(class.as_str()), &attaching.stands_for) {
+        if let Some(id) = anchors.class(members, named.contains(class.as_str()), &attaching.keys) {
             ids.insert(class, id);
             if !members.is_disjoint(&attaching.pins) {
                 anchors.touched.insert(id);
@@ -72,11 +72,7 @@ pub(crate) async fn identify(
         }
     }
     let used: BTreeSet<&str> = relocated().filter_map(|r| r.new.anchor.as_deref()).collect();
-    for (source_key, stands_for) in &attaching.stands_for {
-        let only = if stands_for.len() == 1 { stands_for.first() } else { None };
-        let class_id = only.and_then(|class| ids.get(class.as_str())).copied();
-        anchors.source_key(source_key, class_id, used.contains(source_key.as_str()));
-    }
+    anchors.source_keys(&attaching.keys, &ids, &used);
     for anchor in used {
         let after = anchors.leads_to(anchor);
         anchors.touched.extend(after);
@@ -119,14 +115,14 @@ impl Anchors {
         &mut self,
         members: &BTreeSet<Pin>,
         is_named: bool,
-        stands_for: &BTreeMap<String, BTreeSet<String>>,
+        keys: &BTreeMap<String, BTreeSet<String>>,
     ) -> Option<PersonId> {
         let names: Vec<String> = members.iter().map(pin_anchor).collect();
         let known = names.iter().filter_map(|name| self.rows.get(name));
         let first = known.min_by_key(|row| (row.first_seen, &row.anchor)).map(|row| row.person_id);
         let id = match first {
             Some(id) => id,
-            None if is_named => self.take_over(names.first()?, stands_for).unwrap_or_else(PersonId::new_v4),
+            None if is_named => self.take_over(names.first()?, keys).unwrap_or_else(PersonId::new_v4),
             None => return None,
         };
         let mut own = if first.is_none() { Some(id) } else { None };
@@ -142,12 +138,8 @@ impl Anchors {
     }
 
     /// The id of the provisional person first seen for whom exactly this class stands now. Its key yields the id.
-    fn take_over(
-        &mut self,
-        class: &str,
-        stands_for: &BTreeMap<String, BTreeSet<String>>,
-    ) -> Option<PersonId> {
-        let alone = stands_for.iter().filter(|(_, classes)| classes.len() == 1 && classes.contains(class));
+    fn take_over(&mut self, class: &str, keys: &BTreeMap<String, BTreeSet<String>>) -> Option<PersonId> {
+        let alone = keys.iter().filter(|(_, places)| places.len() == 1 && places.contains(class));
         let provisional = alone
             .filter_map(|(source_key, _)| self.rows.get(source_key))
             .filter(|row| !row.yielded && row.leads_to == row.person_id);
@@ -167,7 +159,57 @@ impl Anchors {
         Some(row.person_id)
     }
 
-    /// A source key stands with the only class that stands for it, else by itself.
+    /// A source key whose records all go to one anchor stands with it, any other by itself.
+    fn source_keys(
+        &mut self,
+        keys: &BTreeMap<String, BTreeSet<String>>,
+        ids: &BTreeMap<&str, PersonId>,
+        used: &BTreeSet<&str>,
+    ) {
+        let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (source_key, places) in keys {
+            let only = if places.len() == 1 { places.first() } else { None };
+            match only.and_then(|place| ids.get(place.as_str())) {
+                Some(class) => self.source_key(source_key, Some(*class), false),
+                None => {
+                    let place = only.map_or(source_key.as_str(), String::as_str);
+                    groups.entry(place).or_default().insert(source_key);
+                }
+            }
+        }
+        for (place, mut keys) in groups {
+            if used.contains(place) {
+                keys.insert(place);
+            }
+            if keys.iter().eq([&place]) {
+                self.source_key(place, None, used.contains(place));
+            } else {
+                self.group(place, &keys);
+            }
+        }
+    }
+
+    /// Source keys that stand together without a number: the id of the key first seen stands.
+    fn group(&mut self, place: &str, keys: &BTreeSet<&str>) {
+        let rows = keys.iter().filter_map(|key| self.rows.get(*key));
+        let first = rows.filter(|row| !row.yielded).min_by_key(|row| (row.first_seen, &row.anchor));
+        let first = first.map(|row| row.person_id);
+        let id = first.unwrap_or_else(PersonId::new_v4);
+        let own_of = |key: &str, given: Option<PersonId>| match given {
+            _ if first.is_none() && key == place => id,
+            Some(own) => own,
+            None => PersonId::new_v4(),
+        };
+        for key in keys {
+            if let Some(row) = self.rows.get(*key).cloned() {
+                self.lead(&row, own_of(key, Some(row.person_id)), id);
+            } else if *key == place {
+                self.insert(place.to_owned(), own_of(place, None), id);
+            }
+        }
+    }
+
+    /// A source key stands with a class, else by itself.
     fn source_key(&mut self, source_key: &str, class: Option<PersonId>, is_used: bool) {
         if let Some(row) = self.rows.get(source_key).cloned() {
             let own = if class.is_none() && row.yielded { PersonId::new_v4() } else { row.person_id };

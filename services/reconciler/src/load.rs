@@ -9,7 +9,7 @@ use crate::gather::gather_new;
 use crate::identify::{pin_anchor, put_links};
 use crate::merge::{MergeRequest, facts_of, facts_text, merge};
 use crate::reconciler::{Now, Reconciler};
-use registry_rules::{Lifecycle, LinkEvent, LinkKind, PersonId, Pin, PinRegister};
+use registry_rules::{Lifecycle, LinkEvent, LinkKind, PersonId, Pin};
 use registry_store::{
     LoadStage, PersonAnchor, PersonWrite, StoreError, anchors_in_slice, close_register, finish_slice,
     insert_anchors, is_recalled, pass_slice_on, persons_in_slice, put_persons, reattach, records_in_slice,
@@ -68,7 +68,7 @@ impl Reconciler {
     ) -> Result<(), StoreError> {
         let pins: BTreeSet<Pin> = anchors.iter().filter_map(|anchor| pin_of(anchor)).collect();
         let numbers: Vec<&str> = pins.iter().map(Pin::as_str).collect();
-        let register = PinRegister::new(close_register(connection, &numbers).await?);
+        let register = close_register(connection, &numbers).await?.register();
         let mut first = Vec::with_capacity(anchors.len());
         for anchor in anchors {
             let leads_to = PersonId::new_v4();

@@ -1,15 +1,16 @@
 //! A registry made anew: everything derived follows again from the record versions that were kept, under the ids that were
 //! given.
 
-use crate::attach::{keep_register, unattached};
+use crate::attach::unattached;
 use crate::former::former_keys;
 use crate::gather::record_of;
 use crate::keep::{Change, Kept};
 use crate::reconciler::Reconciler;
-use registry_rules::{Decision, RecordKey, STEWARD, Standing};
+use crate::register::keep_register;
+use registry_rules::{Decision, IdentityDecision, RecordKey, STEWARD, Standing};
 use registry_store::{
-    KeptVersion, Received, StoreError, begin_recall, clear_derived, keep_decisions, keep_former, put_latest,
-    recall_anchors, recall_persons, versions_after,
+    KeptVersion, Received, StoreError, begin_recall, clear_derived, keep_decisions, keep_former,
+    keep_rulings, put_latest, recall_anchors, recall_persons, versions_after,
 };
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
@@ -64,9 +65,14 @@ fn received(kept: KeptVersion) -> Result<Received, StoreError> {
 async fn keep_again(connection: &mut PgConnection, received: &[Received]) -> Result<u64, StoreError> {
     let mut kept = Kept::default();
     let mut decisions: BTreeMap<&RecordKey, Decision> = BTreeMap::new();
+    let mut rulings: BTreeMap<&RecordKey, IdentityDecision> = BTreeMap::new();
     for one in received {
         let key = &one.record.record_key;
-        if key.source() == STEWARD
+        if IdentityDecision::is_one(key) {
+            if let Ok(Some(decision)) = IdentityDecision::from_record(&one.record) {
+                rulings.insert(key, decision);
+            }
+        } else if key.source() == STEWARD
             && one.record.standing != Standing::Withdrawn
             && let Ok(Some(decision)) = Decision::from_record(&one.record)
         {
@@ -79,6 +85,8 @@ async fn keep_again(connection: &mut PgConnection, received: &[Received]) -> Res
     }
     let decisions: Vec<_> = decisions.into_iter().map(|(key, decision)| (key.clone(), decision)).collect();
     keep_decisions(connection, &decisions).await?;
+    let rulings: Vec<_> = rulings.into_iter().map(|(key, ruling)| (key.clone(), ruling)).collect();
+    keep_rulings(connection, &rulings).await?;
     keep_former(connection, &former_keys(&kept)).await?;
     put_latest(connection, &unattached(&kept)).await?;
     keep_register(connection, &kept).await?;

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use event_log::{Message as _, SourceMessage};
 use registry_rules::{RecordKey, SourceRecord, Standing, Version};
 use registry_store::{
-    MissingRecord, Received, StoreError, Sweep, finish_sweep, missing_records, take_sweep, wait_for_operator,
+    MissingRecord, Received, StoreError, Sweep, begin_attaching, finish_sweep, missing_records, take_sweep,
+    wait_for_operator,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const PAGE: i64 = 2_000;
 impl Reconciler {
     /// Does a page of a sweep; `false`: none is to be done now. `now` is the received time of the withdrawals.
     pub async fn sweep(&self, received_at: DateTime<Utc>, summary: &mut Summary) -> Result<bool, StoreError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin_attaching(&self.pool).await?;
         let now = self.now(&mut transaction).await?;
         if !now.stage.takes_records() {
             return Ok(false);

@@ -1,8 +1,8 @@
 //! Generated histories: a few people, all that can happen to them, in the order in which it came about.
 
 use super::world::{CATALOGUE, Dice, Make};
-use chrono::NaiveDate;
-use registry_rules::{FieldValue, SourceRecord, Standing};
+use chrono::{NaiveDate, TimeZone as _, Utc};
+use registry_rules::{FieldValue, RulingKind, SourceRecord, Standing};
 
 /// Something that is said to the registry.
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ struct Writer {
     dice: Dice,
     position: u64,
     decisions: usize,
+    rulings: usize,
     said: Vec<Said>,
 }
 
@@ -70,7 +71,7 @@ fn pin(n: usize) -> String {
 
 /// A history of some steps among some people; the same for the same seed.
 pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
-    let mut writer = Writer { dice: Dice(seed), position: 100, decisions: 0, said: Vec::new() };
+    let mut writer = Writer { dice: Dice(seed), position: 100, decisions: 0, rulings: 0, said: Vec::new() };
     for n in 0..people {
         writer.entry(n, Standing::Asserted);
         writer.birth(n);
@@ -78,7 +79,7 @@ pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
     }
     for _ in 0..steps {
         let n = writer.dice.below(people);
-        match writer.dice.below(14) {
+        match writer.dice.below(16) {
             0 => writer.entry(n, Standing::Asserted),
             1 => writer.reissue(n, people),
             2 | 3 => writer.copy(n),
@@ -90,6 +91,7 @@ pub(super) fn history(seed: u64, people: usize, steps: usize) -> Vec<Said> {
             10 => writer.decide(n),
             11 => writer.withdraw(),
             12 => writer.rules(),
+            13 | 14 => writer.rule(n, people),
             _ => writer.day(),
         }
     }
@@ -233,6 +235,51 @@ impl Writer {
         }
         self.decisions += 1;
         self.say(make);
+    }
+
+    /// A steward says who a record belongs to, by where records may well stand; or takes such a decision back.
+    fn rule(&mut self, n: usize, people: usize) {
+        let id = format!("I{}", self.rulings);
+        let mut make = Make::new("steward", "identity_decision", &id, "subject").person(&id);
+        if self.rulings > 0 && self.dice.below(3) == 0 {
+            let reversed = self.dice.below(self.rulings);
+            make = make.text("steward.reverses", &format!("I{reversed}"));
+        } else {
+            let kind = self.pick(&RulingKind::ALL);
+            let (record, anchor) = self.seen(n);
+            make = make
+                .text("steward.ruling", kind.as_str())
+                .text("steward.record", &record)
+                .text("steward.anchor", &anchor);
+            if kind.names_two() {
+                let other = self.dice.below(people);
+                let (record, anchor) = self.seen(other);
+                make = make.text("steward.other_record", &record).text("steward.other_anchor", &anchor);
+            }
+        }
+        self.rulings += 1;
+        let decided = Utc.with_ymd_and_hms(2026, 3, 1, 6, 0, 0).unwrap();
+        make.0.recorded_at = Some(decided + chrono::TimeDelta::seconds(i64::try_from(self.rulings).unwrap()));
+        self.say(make);
+    }
+
+    /// A record of somebody, with a place where a steward may have seen it.
+    fn seen(&mut self, n: usize) -> (String, String) {
+        let (record, source_key) = self.pick(&[
+            ("residence/person/R#/resident", "person:residence/R#"),
+            ("residence/permanent/#/resident", "person:residence/R#"),
+            ("civil_status/birth/#/child", "act:civil_status/1/BIRTH/1985/#/child"),
+            ("civil_status/death/#/deceased", "record:civil_status/death/#/deceased"),
+            ("identity/pin/+/holder", "act:civil_status/1/BIRTH/1985/#/child"),
+        ]);
+        let name = |text: &str| text.replace('#', &n.to_string()).replace('+', &pin(n));
+        let anchor = match self.dice.below(5) {
+            0 | 1 => format!("pin:{}", pin(n)),
+            2 => format!("pin:{}", pin(500_000 + n)),
+            3 => format!("apart:{}", name(record)),
+            _ => name(source_key),
+        };
+        (name(record), anchor)
     }
 
     /// A row is deleted at its source.

@@ -7,7 +7,9 @@ use acceptance::reference::{Person, Reference};
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use event_log::{ControlEvent, SourceMessage};
 use reconciler::{Body, Incoming, IncomingMessage, Reconciler};
-use registry_rules::{FieldCatalogue, IdentifierKind, RecordKey, SourceRecord, Standing, Verdict};
+use registry_rules::{
+    FieldCatalogue, IdentifierKind, IdentityDecision, RecordKey, SourceRecord, Standing, Verdict,
+};
 use registry_store::{Inquiry, Moment, fingerprint_key, state_hash_at};
 use std::collections::BTreeMap;
 
@@ -188,8 +190,9 @@ fn is(said: &Said, what: impl Fn(&SourceRecord) -> bool) -> bool {
 #[test]
 fn the_simplest_registry_notices_what_is_left_out() {
     type Left = (&'static str, fn(&Said) -> bool);
-    let variants: [Left; 6] = [
+    let variants: [Left; 7] = [
         ("decisions lost", |said| is(said, |record| record.record_key.source() == "steward")),
+        ("who is who forgotten", |said| is(said, |record| IdentityDecision::is_one(&record.record_key))),
         ("aliases dropped", |said| is(said, |r| r.identifier(IdentifierKind::ReplacesPin).is_some())),
         ("days never opened", |said| matches!(said, Said::Day(_))),
         ("rules never activated", |said| matches!(said, Said::Rules(_))),

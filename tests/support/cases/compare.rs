@@ -1,14 +1,14 @@
 //! What is there against what must be.
 
 use super::file::{Expectation, ExpectedCase, ExpectedField, ExpectedPerson, Shown};
-use super::naive::NaivePerson;
+use crate::reference::Person;
 use registry_rules::{FieldCatalogue, FieldName, FieldValue, RecordKey, family_secret};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// All differences between a case's expectation and the persons there are.
 pub(super) fn differences(
     expected: &Expectation,
-    persons: &[NaivePerson],
+    persons: &[Person],
     catalogue: &FieldCatalogue,
 ) -> Vec<String> {
     let mut found = Vec::new();
@@ -17,13 +17,13 @@ pub(super) fn differences(
     }
     for wanted in &expected.person {
         let keys: BTreeSet<&str> = wanted.records.iter().map(String::as_str).collect();
-        let has = |person: &&NaivePerson| {
+        let has = |person: &&Person| {
             person.records.iter().map(|r| r.record_key.as_str()).collect::<BTreeSet<_>>() == keys
         };
         if let Some(person) = persons.iter().find(has) {
             found.extend(of_person(wanted, person, catalogue));
         } else {
-            let keys_of = |p: &'_ NaivePerson| p.records.iter().map(|r| r.record_key.to_string()).collect();
+            let keys_of = |p: &'_ Person| p.records.iter().map(|r| r.record_key.to_string()).collect();
             let there: BTreeSet<BTreeSet<String>> = persons.iter().map(keys_of).collect();
             found.push(format!("nobody has exactly the records {keys:?}; there are {there:?}"));
         }
@@ -31,7 +31,7 @@ pub(super) fn differences(
     found
 }
 
-fn of_person(wanted: &ExpectedPerson, person: &NaivePerson, catalogue: &FieldCatalogue) -> Vec<String> {
+fn of_person(wanted: &ExpectedPerson, person: &Person, catalogue: &FieldCatalogue) -> Vec<String> {
     let image = &person.outcome.image;
     let who = wanted.records.first().map_or("nobody", String::as_str);
     let mut found = Vec::new();
@@ -80,7 +80,7 @@ fn of_person(wanted: &ExpectedPerson, person: &NaivePerson, catalogue: &FieldCat
 fn of_field(
     name: &str,
     wanted: &ExpectedField,
-    person: &NaivePerson,
+    person: &Person,
     catalogue: &FieldCatalogue,
 ) -> Vec<(String, String, String)> {
     let standing = name.parse::<FieldName>().ok().and_then(|name| person.outcome.image.fields.get(&name));

@@ -4,7 +4,7 @@ use anyhow::{Context as _, anyhow, bail};
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use registry_rules::{
     ActReference, CodeLists, Considered, FieldName, FieldValue, FingerprintKey, Identifier, IdentifierKind,
-    Pin, RecordKey, SourceRecord, Standing, Version, normalise_text,
+    IdentityDecision, Pin, RecordKey, SourceRecord, Standing, Version, normalise_text,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -51,6 +51,20 @@ struct Statement {
     #[serde(default)]
     fields: BTreeMap<String, Said>,
     decision: Option<Decided>,
+    ruling: Option<Ruled>,
+}
+
+/// A steward's decision about who a record belongs to, in a record of the source `steward`: the record it is about and the
+/// other one, each with where it stood before the steward's eyes; or the earlier decision that it takes back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ruled {
+    kind: Option<String>,
+    record: Option<String>,
+    anchor: Option<String>,
+    other_record: Option<String>,
+    other_anchor: Option<String>,
+    reverses: Option<String>,
 }
 
 /// A steward's decision, in a record of the source `steward`: which record's value stands, and whose values were seen, as
@@ -169,6 +183,9 @@ impl CaseFile {
                 if let Some(decided) = &statement.decision {
                     decided.put(&mut record, &records, key)?;
                 }
+                if let Some(ruled) = &statement.ruling {
+                    ruled.put(&mut record)?;
+                }
                 anyhow::Ok(record)
             };
             let record = read().with_context(|| format!("record {place} ({})", statement.key))?;
@@ -239,6 +256,26 @@ impl Statement {
 /// An act of the civil-status register.
 fn reference(act: &str, role: Option<&str>) -> ActReference {
     ActReference { source: "civil_status".to_owned(), act: act.to_owned(), role: role.map(ToOwned::to_owned) }
+}
+
+impl Ruled {
+    /// Writes the decision as the console's row is mapped.
+    fn put(&self, record: &mut SourceRecord) -> anyhow::Result<()> {
+        for (name, text) in [
+            ("ruling", &self.kind),
+            ("record", &self.record),
+            ("anchor", &self.anchor),
+            ("other_record", &self.other_record),
+            ("other_anchor", &self.other_anchor),
+            ("reverses", &self.reverses),
+        ] {
+            if let Some(text) = text {
+                record.fields.insert(format!("steward.{name}").parse()?, FieldValue::Text(text.clone()));
+            }
+        }
+        IdentityDecision::from_record(record)?.context("a decision that decides nothing")?;
+        Ok(())
+    }
 }
 
 impl Decided {

@@ -2,14 +2,13 @@
 
 mod compare;
 mod file;
-mod naive;
 #[cfg(test)]
 mod tests;
 
 pub use file::CaseFile;
-pub use naive::{NaivePerson, NaiveRegistry, Terms};
 
 use crate::pipeline::project;
+use crate::reference::Reference;
 use anyhow::Context as _;
 use file::Expectation;
 use registry_rules::{CodeLists, FieldCatalogue, FingerprintKey, SourceRecord};
@@ -87,12 +86,12 @@ impl Case {
     fn faults_of(&self, expected: &Expectation, rules: &Rules) -> Vec<String> {
         let known = expected.after.unwrap_or(self.records.len());
         let known = self.records.get(..known).unwrap_or(&self.records);
-        let terms = Terms { catalogue: &rules.catalogue, key: &rules.key, today: expected.on };
         let place = format!("{} on {} ({})", self.name, expected.on, expected.because);
         let (mut faults, mut hashes) = (Vec::new(), Vec::new());
         for order in orders(known) {
-            let persons = NaiveRegistry::of(&order).persons(terms);
-            hashes.push(NaiveRegistry::state_hash(&persons));
+            let registry = Reference::new(order, rules.catalogue.clone(), rules.key.clone(), expected.on);
+            hashes.push(registry.state_hash());
+            let persons = registry.persons();
             let differing = compare::differences(expected, &persons, &rules.catalogue);
             faults.extend(differing.into_iter().map(|fault| format!("{place}: {fault}")));
         }

@@ -6,10 +6,10 @@
 
 use chrono::NaiveDate;
 use registry_rules::{
-    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, MergeInput, PersonFacts, PersonId,
-    Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, SourceRecord, Standing, StateHash, Tie,
-    TieKind, accepted_anchor, attach, contradiction, facts, merge, offer, person_hash, register_entry,
-    source_key,
+    Attachment, CaseFinding, Decision, FieldCatalogue, FingerprintKey, IdentityDecision, MergeInput, Offer,
+    PersonFacts, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord, Standing,
+    StandsFor, StateHash, Tie, TieKind, attach, contradiction, facts, merge, offer, person_hash,
+    register_entry,
 };
 use std::collections::BTreeSet;
 
@@ -21,6 +21,7 @@ const MEMBERS: usize = 64;
 pub struct Reference {
     records: Vec<SourceRecord>,
     decisions: Vec<Decision>,
+    rulings: Rulings,
     register: PinRegister,
     catalogue: FieldCatalogue,
     key: FingerprintKey,
@@ -57,26 +58,28 @@ impl Reference {
             records.push(record);
         }
         records.retain(|record| record.standing != Standing::Withdrawn);
-        let decisions = records.iter().filter(|r| r.record_key.source() == "steward");
+        let of_steward = |record: &&SourceRecord| record.record_key.source() == "steward";
+        let decisions =
+            records.iter().filter(of_steward).filter(|r| !IdentityDecision::is_one(&r.record_key));
         let decisions = decisions.filter_map(|r| Decision::from_record(r).ok().flatten()).collect();
-        records.retain(|record| record.record_key.source() != "steward");
-        let register = PinRegister::new(records.iter().filter_map(register_entry));
-        Self { records, decisions, register, catalogue, key, today }
-    }
-
-    /// Where a record goes: among all records that offer the same source key.
-    fn attachment(&self, record: &SourceRecord) -> Attachment {
-        let offered = offer(record).expect("withdrawn records were left out");
-        let same = self.records.iter().filter(|other| source_key(other) == offered.source_key);
-        let same = same.filter_map(offer);
-        let classes: BTreeSet<String> = same.filter_map(|o| accepted_anchor(&o, &self.register)).collect();
-        attach(&offered, RecordedLinks::default(), &self.register, &classes)
+        let rulings = records.iter().filter(|r| IdentityDecision::is_one(&r.record_key));
+        let rulings: Vec<_> =
+            rulings.filter_map(|r| IdentityDecision::from_record(r).ok().flatten()).collect();
+        let rulings = Rulings::of(&rulings);
+        records.retain(|record| !of_steward(&record));
+        let register = PinRegister::new(records.iter().filter_map(register_entry)).joined(rulings.joined());
+        Self { records, decisions, rulings, register, catalogue, key, today }
     }
 
     /// All persons, by where their records stand.
     pub fn persons(&self) -> Vec<Person> {
+        let offers: Vec<Offer> = self.records.iter().filter_map(offer).collect();
+        let with_links = offers.iter().map(|offer| (offer, self.rulings.on(&offer.record_key)));
+        let stands_for = StandsFor::of(with_links, &self.register);
+        let place =
+            |offer: &Offer| attach(offer, self.rulings.on(&offer.record_key), &self.register, &stands_for);
         let placed: Vec<(&SourceRecord, Attachment)> =
-            self.records.iter().map(|record| (record, self.attachment(record))).collect();
+            self.records.iter().zip(offers.iter().map(place)).collect();
         let anchors: BTreeSet<&str> = placed.iter().map(|(_, to)| to.anchor.as_str()).collect();
         anchors.into_iter().map(|anchor| self.person(anchor, &placed)).collect()
     }
@@ -124,22 +127,24 @@ impl Reference {
         }
     }
 
-    /// The register's entries of the numbers that stand together at an anchor: whatever is joined to one by re-issue.
+    /// The register's entries of the numbers that stand together at an anchor: whatever is joined to one by re-issue or by
+    /// a merge decision.
     fn entries(&self, anchor: &str) -> Vec<RegisterEntry> {
-        let Some(first) = anchor.strip_prefix("pin:") else { return Vec::new() };
-        let all: Vec<RegisterEntry> = self.records.iter().filter_map(register_entry).collect();
-        let mut class: BTreeSet<Pin> = first.parse().into_iter().collect();
+        let mut own: Vec<_> = self.records.iter().filter_map(register_entry).collect();
+        let mut together = BTreeSet::from([anchor.to_owned()]);
         let mut before = 0;
-        while before < class.len() {
-            before = class.len();
-            for entry in &all {
-                let both = [Some(&entry.pin), entry.replaces.as_ref()];
-                if both.into_iter().flatten().any(|pin| class.contains(pin)) {
-                    class.extend(both.into_iter().flatten().cloned());
+        while before < together.len() {
+            before = together.len();
+            let reissued =
+                own.iter().filter_map(|entry| Some((at(&entry.pin), at(entry.replaces.as_ref()?))));
+            let merged = self.rulings.joined().map(|(one, other)| (one.to_owned(), other.to_owned()));
+            for (one, other) in reissued.chain(merged) {
+                if together.contains(&one) || together.contains(&other) {
+                    together.extend([one, other]);
                 }
             }
         }
-        let mut own: Vec<_> = all.into_iter().filter(|entry| class.contains(&entry.pin)).collect();
+        own.retain(|entry| anchor.starts_with("pin:") && together.contains(&at(&entry.pin)));
         own.sort_by(|a, b| (&a.pin, &a.record_key).cmp(&(&b.pin, &b.record_key)));
         own
     }
@@ -198,6 +203,10 @@ impl Reference {
     pub fn person_of(&self, key: &RecordKey) -> Option<Person> {
         self.persons().into_iter().find(|person| person.records.iter().any(|r| r.record_key == *key))
     }
+}
+
+fn at(pin: &Pin) -> String {
+    format!("pin:{}", pin.as_str())
 }
 
 fn own(anchor: &str, placed: &[(&SourceRecord, Attachment)]) -> Vec<SourceRecord> {

@@ -15,7 +15,8 @@ type Moment<'a> = (DateTime<Utc>, &'a str);
 pub struct Rulings {
     links: BTreeMap<RecordKey, String>,
     separations: BTreeMap<RecordKey, Vec<String>>,
-    joined: BTreeSet<(String, String)>,
+    /// By pair of records, the lesser key first.
+    joined: BTreeMap<(RecordKey, RecordKey), (String, String)>,
 }
 
 /// What stands about a record and an anchor, or about a pair of records.
@@ -35,6 +36,11 @@ impl Rulings {
         read.settle()
     }
 
+    /// The records that links and separations are about.
+    pub fn records(&self) -> BTreeSet<&RecordKey> {
+        self.links.keys().chain(self.separations.keys()).collect()
+    }
+
     /// What they say of one record.
     pub fn on(&self, record_key: &RecordKey) -> RecordedLinks<'_> {
         RecordedLinks {
@@ -46,14 +52,12 @@ impl Rulings {
 
     /// The pairs of anchors that a merge makes one person's.
     pub fn joined(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.joined.iter().map(|(a, b)| (a.as_str(), b.as_str()))
+        self.joined.values().map(|(a, b)| (a.as_str(), b.as_str()))
     }
 
-    /// All anchors that links, separations and merges name.
-    pub fn anchors(&self) -> BTreeSet<&str> {
-        let joined = self.joined.iter().flat_map(|(a, b)| [a, b]);
-        let named = self.links.values().chain(self.separations.values().flatten());
-        named.chain(joined).map(String::as_str).collect()
+    /// The merges that hold, by the pair of records that each names, the lesser key first.
+    pub fn merges(&self) -> impl Iterator<Item = (&(RecordKey, RecordKey), (&str, &str))> {
+        self.joined.iter().map(|(pair, (a, b))| (pair, (a.as_str(), b.as_str())))
     }
 }
 
@@ -135,8 +139,8 @@ impl<'a> Reading<'a> {
         for ((less, more), (says, anchor, other)) in self.pairs {
             match says {
                 Says::Together if anchor != other => {
-                    let pair = if anchor < other { (anchor, other) } else { (other, anchor) };
-                    rulings.joined.insert((pair.0.to_owned(), pair.1.to_owned()));
+                    let anchors = (anchor.to_owned(), other.to_owned());
+                    rulings.joined.insert((less.clone(), more.clone()), anchors);
                 }
                 Says::Together => {}
                 // Two that stood at one place cannot both leave it: the later key in order does.

@@ -2,11 +2,11 @@
 
 use crate::{
     AttachRule, Attachment, IdentityDecision, NamedRecord, Offer, PinRegister, RecordKey, RegisterEntry,
-    Ruling, RulingKind, Rulings, accepted_with_links, attach,
+    Ruling, RulingKind, Rulings, StandsFor, attach,
 };
 use chrono::{DateTime, Duration};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const PINS: [&str; 3] = ["001090000001", "001190000002", "001090000003"];
 const KEYS: [&str; 6] = [
@@ -65,14 +65,9 @@ fn all(
 ) -> BTreeMap<RecordKey, Attachment> {
     let rulings = Rulings::of(decisions);
     let register = PinRegister::new(entries.to_vec()).joined(rulings.joined());
-    let mut stands_for: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for offer in offers {
-        let classes = stands_for.entry(&offer.source_key).or_default();
-        classes.extend(accepted_with_links(offer, rulings.on(&offer.record_key), &register));
-    }
-    let go = |offer: &Offer| {
-        attach(offer, rulings.on(&offer.record_key), &register, &stands_for[&*offer.source_key])
-    };
+    let with_links = offers.iter().map(|offer| (offer, rulings.on(&offer.record_key)));
+    let stands_for = StandsFor::of(with_links, &register);
+    let go = |offer: &Offer| attach(offer, rulings.on(&offer.record_key), &register, &stands_for);
     offers.iter().map(|offer| (offer.record_key.clone(), go(offer))).collect()
 }
 
@@ -168,7 +163,7 @@ fn kept_apart_is_sticky_and_the_later_of_two_stands() {
     // A scored link does not get round it.
     let scored = crate::RecordedLinks { scored: Some(A), separated: &[A.to_owned()], steward: None };
     let lone = offer(PERSON, None, SOURCE_KEYS[1]);
-    let attachment = attach(&lone, scored, &PinRegister::default(), &BTreeSet::new());
+    let attachment = attach(&lone, scored, &PinRegister::default(), &StandsFor::default());
     assert_eq!((attachment.anchor.as_str(), attachment.rule), (SOURCE_KEYS[1], AttachRule::Provisional));
 }
 
@@ -213,6 +208,23 @@ fn any_decisions() -> impl Strategy<Value = Vec<IdentityDecision>> {
             })
             .collect()
     })
+}
+
+#[test]
+fn joined_source_keys_are_one_key_also_for_the_numbers_that_stand_for_them() {
+    let merge = decision(1, RulingKind::Merge, named(KEYS[4], SOURCE_KEYS[2]), named(PERSON, SOURCE_KEYS[1]));
+    let bare = [offer(PERSON, None, SOURCE_KEYS[1]), offer(KEYS[4], None, SOURCE_KEYS[2])];
+    let found = all(&bare, std::slice::from_ref(&merge), &[]);
+    assert_eq!(
+        (place(&found, PERSON).0.as_str(), place(&found, KEYS[4]).0.as_str()),
+        (SOURCE_KEYS[1], SOURCE_KEYS[1])
+    );
+    let mut numbered = bare.to_vec();
+    numbered.push(offer(KEYS[5], Some(PINS[0]), SOURCE_KEYS[2]));
+    let found = all(&numbered, &[merge], &[]);
+    for record in [PERSON, KEYS[4], KEYS[5]] {
+        assert_eq!(place(&found, record).0, A, "{record}");
+    }
 }
 
 proptest! {

@@ -8,9 +8,9 @@ use crate::decision::Decision;
 use crate::facts::{PersonFacts, Tie, TieKind};
 use crate::on_day::on_day;
 use crate::{
-    Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, MergeInput, MergeOutcome, Offer,
-    PersonId, Pin, PinRegister, RecordKey, RecordedLinks, RegisterEntry, SourceRecord, Standing, StateHash,
-    accepted_anchor, attach, facts, merge, offer, person_hash, register_entry,
+    Attachment, CaseFinding, FieldCatalogue, FingerprintKey, IdentifierKind, IdentityDecision, MergeInput,
+    MergeOutcome, Offer, PersonId, Pin, PinRegister, RecordKey, RegisterEntry, Rulings, SourceRecord,
+    Standing, StandsFor, StateHash, attach, facts, merge, offer, person_hash, register_entry,
 };
 use chrono::NaiveDate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +62,7 @@ pub struct Terms<'a> {
 pub struct Known {
     records: BTreeMap<RecordKey, SourceRecord>,
     decisions: Vec<Decision>,
+    rulings: Rulings,
     register: PinRegister,
     attached: BTreeMap<RecordKey, Attachment>,
     at: BTreeMap<String, BTreeSet<RecordKey>>,
@@ -115,31 +116,31 @@ impl Known {
     /// Takes the version that stands of each record, and attaches all. A decision that cannot be read decides nothing.
     pub fn of(records: impl IntoIterator<Item = SourceRecord>) -> Self {
         let mut known = Self::default();
+        let mut rulings = Vec::new();
         for record in records.into_iter().filter(|record| record.standing != Standing::Withdrawn) {
-            if record.record_key.source() == STEWARD {
+            if IdentityDecision::is_one(&record.record_key) {
+                rulings.extend(IdentityDecision::from_record(&record).ok().flatten());
+            } else if record.record_key.source() == STEWARD {
                 known.decisions.extend(Decision::from_record(&record).ok().flatten());
             } else {
                 known.records.insert(record.record_key.clone(), record);
             }
         }
         known.decisions.sort_by(|a, b| a.id.cmp(&b.id));
-        known.register = PinRegister::new(known.records.values().filter_map(register_entry));
+        known.rulings = Rulings::of(&rulings);
+        known.register = PinRegister::new(known.records.values().filter_map(register_entry))
+            .joined(known.rulings.joined());
         known.attach_all();
         known
     }
 
     fn attach_all(&mut self) {
         let offers: Vec<Offer> = self.records.values().filter_map(offer).collect();
-        let mut stands_for: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-        for offer in &offers {
-            let classes = stands_for.entry(&offer.source_key).or_default();
-            classes.extend(accepted_anchor(offer, &self.register));
-        }
-        let none = BTreeSet::new();
-        for offer in &offers {
-            let classes = stands_for.get(offer.source_key.as_str()).unwrap_or(&none);
-            let attachment = attach(offer, RecordedLinks::default(), &self.register, classes);
+        let with_links = offers.iter().map(|offer| (offer, self.rulings.on(&offer.record_key)));
+        let stands_for = StandsFor::of(with_links, &self.register);
+        for offer in offers {
             let key = &offer.record_key;
+            let attachment = attach(&offer, self.rulings.on(key), &self.register, &stands_for);
             self.at.entry(attachment.anchor.clone()).or_default().insert(key.clone());
             self.offered.entry(offer.source_key.clone()).or_default().insert(key.clone());
             self.attached.insert(key.clone(), attachment);

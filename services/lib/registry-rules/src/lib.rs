@@ -43,6 +43,7 @@ mod numbers;
 mod on_day;
 mod partial_date;
 mod person;
+mod pin_register;
 mod population;
 mod record_key;
 mod reference;
@@ -50,6 +51,7 @@ mod rehearse;
 mod relatives;
 mod release;
 mod source_record;
+mod stands_for;
 mod state_hash;
 mod version;
 mod working_days;
@@ -58,10 +60,7 @@ pub use adoption::{FamilySecret, family_secret};
 pub use agreement::{
     Agreement, AgreementError, AgreementState, Column, ColumnContent, Environment, Mode, Title, Visibility,
 };
-pub use attach::{
-    AttachRule, Attachment, Offer, PIN_REGISTER, PinRegister, RecordedLinks, RegisterEntry, accepted_anchor,
-    accepted_with_links, anchor_of, attach, offer, register_entry, source_key,
-};
+pub use attach::{AttachRule, Attachment, Offer, RecordedLinks, apart, attach, offer, source_key};
 pub use authority::{Authority, AuthorityRank, AuthorityRule, Cohort, Effect, Ground};
 pub use canonical::{ContentHash, canonical_json};
 pub use case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
@@ -92,12 +91,14 @@ pub use person::{
     Answer, AnswerKind, FieldState, Lifecycle, LinkEvent, LinkKind, PersonId, PersonImage, PinStanding,
     PinState, StandingField,
 };
+pub use pin_register::{PIN_REGISTER, PinRegister, RegisterEntry, anchor_of, register_entry};
 pub use population::{Condition, ConditionKind, Coverage, Population};
 pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
 pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
 pub use source_record::{ActReference, SourceRecord, Standing};
+pub use stands_for::StandsFor;
 pub use state_hash::{StateHash, person_hash};
 pub use version::Version;
 pub use working_days::{CalendarError, DueDay, LONGEST_CLOCK, WorkingCalendar, due_on};

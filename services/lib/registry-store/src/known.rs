@@ -1,8 +1,8 @@
 //! What was known at a moment, read as far as it matters to some persons: the versions received by then, found by every
 //! key that their records have ever offered.
 //!
-//! Closed under keys: whatever shares a number, a class of numbers or a source key with a record that was read is read
-//! too, so that attaching gives what it would give among all. The records around are read one hop further.
+//! Closed under keys: whatever shares a number, a class of numbers or a source key with a record that was read, or was put
+//! together with it or parted from it by a steward, is read too, so that attaching gives what it would give among all. The records around are read one hop further.
 
 use crate::{StoreError, show};
 use chrono::{DateTime, Utc};
@@ -35,7 +35,14 @@ pub async fn known_around(
     until: Option<DateTime<Utc>>,
     limit: usize,
 ) -> Result<Found, StoreError> {
-    let mut search = Search { connection, until, limit, records: BTreeMap::new(), asked: BTreeSet::new() };
+    let mut search = Search {
+        connection,
+        until,
+        limit,
+        records: BTreeMap::new(),
+        asked: BTreeSet::new(),
+        ruled: BTreeSet::new(),
+    };
     let mut keys = seeds.keys.clone();
     keys.extend(search.read(&seeds.records).await?);
     search.close(keys).await?;
@@ -59,21 +66,67 @@ struct Search<'c> {
     /// By key; none: nothing of it had been received.
     records: BTreeMap<String, Option<(SourceRecord, DateTime<Utc>)>>,
     asked: BTreeSet<String>,
+    /// Records and anchors whose decisions about persons were read.
+    ruled: BTreeSet<String>,
 }
 
 impl Search<'_> {
-    /// Reads all records of the keys, and of the keys that these offer, until no new key comes up.
+    /// Reads all records of the keys, and of the keys that these offer or that decisions name with them, until no new key
+    /// comes up.
     async fn close(&mut self, keys: BTreeSet<String>) -> Result<(), StoreError> {
         let mut open: BTreeSet<String> = keys;
         loop {
             open.retain(|key| !key.starts_with("group:") && !self.asked.contains(key));
             if open.is_empty() {
-                return Ok(());
+                let Some(further) = self.read_rulings().await? else { return Ok(()) };
+                open = further;
+                continue;
             }
             self.asked.extend(open.iter().cloned());
             let having = self.having(&open).await?;
             open = self.read(&having).await?;
         }
+    }
+
+    /// Reads the decisions about persons that name what was read, and the records that they name; answers with the keys
+    /// that these offer, and the anchors named; none if nothing was read since it was last asked.
+    async fn read_rulings(&mut self) -> Result<Option<BTreeSet<String>>, StoreError> {
+        let new: Vec<String> = self
+            .records
+            .keys()
+            .chain(&self.asked)
+            .filter(|key| !self.ruled.contains(*key))
+            .cloned()
+            .collect();
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let rows: Vec<(String, Option<String>, Option<String>, Option<String>, Option<String>)> = sqlx::query_as(
+            "with recursive wanted (decision_id) as (
+               select k.decision_id from unnest($1::text[]) as t (wanted) cross join lateral (
+                 select decision_id from identity_decision_key where key = wanted offset 0) k
+               union
+               select d.decision_id from wanted w cross join lateral (
+                 select decision_id from identity_decision d where d.reverses = w.decision_id offset 0) d)
+             select d.record_key, d.subject, d.subject_anchor, d.other, d.other_anchor from wanted w cross join lateral (
+               select * from identity_decision d where d.decision_id = w.decision_id offset 0) d limit $2",
+        )
+        .bind(&new)
+        .bind(i64::try_from(self.limit).unwrap_or(i64::MAX))
+        .fetch_all(&mut *self.connection)
+        .await?;
+        self.ruled.extend(new);
+        let (mut records, mut keys) = (BTreeSet::new(), BTreeSet::new());
+        for (decision, subject, subject_anchor, other, other_anchor) in rows {
+            records.extend([Some(decision), subject, other].into_iter().flatten());
+            for anchor in [subject_anchor, other_anchor].into_iter().flatten() {
+                let alone = anchor.strip_prefix("record:").or_else(|| anchor.strip_prefix("apart:"));
+                records.extend(alone.map(ToOwned::to_owned));
+                keys.insert(anchor);
+            }
+        }
+        keys.extend(self.read(&records).await?);
+        Ok(Some(keys))
     }
 
     fn groups(&self) -> BTreeSet<String> {

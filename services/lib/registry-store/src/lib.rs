@@ -17,6 +17,7 @@ mod history;
 mod inquiry;
 mod known;
 mod latest;
+mod links;
 mod load;
 mod locks;
 mod merging;
@@ -29,6 +30,7 @@ mod record_place;
 mod register;
 mod rehearse;
 mod rule_sets;
+mod rulings;
 mod show;
 mod snapshots;
 mod state;
@@ -63,11 +65,12 @@ pub use latest::{
     Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
     source_keys_of_pins,
 };
+pub use links::{LinksFound, RecordLinks, recorded_links};
 pub use load::{
     LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
     pass_slice_on, persons_in_slice, record_counts, records_in_slice, source_ended, take_slice, waive_source,
 };
-pub use locks::{lock_keys, wait_briefly};
+pub use locks::{begin_attaching, begin_ruling, lock_keys, wait_briefly};
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
     records_at_anchors, records_of_groups,
@@ -83,9 +86,10 @@ pub use rebuild::{
     recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
 pub use record_place::{AnchorMove, DecisionEffect, EffectQuestion, RecordPlace, decision_effect};
-pub use register::{close_register, entries_of, replace_entries};
+pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
+pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,

@@ -146,7 +146,7 @@ async fn sources_ended(connection: &mut PgConnection) -> Result<bool, StoreError
 }
 
 /// Records that may share a source key with others, by ranges of source keys; then those that share none and carry a
-/// number, by ranges of their own keys. All others stand where they put themselves.
+/// number or are named by a steward, by ranges of their own keys. All others stand where they put themselves.
 async fn cut_into_source_keys(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query(
         "insert into load_slice (stage, from_anchor, until_anchor)
@@ -156,8 +156,9 @@ async fn cut_into_source_keys(connection: &mut PgConnection) -> Result<(), Store
          where n % $1 = 1
          union all
          select 'attach', $3 || record_key, coalesce($3 || lead(record_key) over (order by record_key), $2) from (
-           select record_key, row_number() over (order by record_key) as n from record_latest
-           where source_key is null and pin is not null) s
+           select record_key, row_number() over (order by record_key) as n from record_latest r
+           where source_key is null and (pin is not null or exists (select from record_ruling where record_key = r.record_key)
+             or exists (select from key_join where key = $3 || r.record_key))) s
          where n % $1 = 1",
     )
     .bind(SLICE_ANCHORS)
@@ -244,16 +245,17 @@ pub async fn records_in_slice(
          where r.anchor is not null";
     const SINGLE: &str =
         "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted, v.payload
-         from (select * from record_latest where record_key >= $1 and record_key < $2 and source_key is null
-           and pin is not null and anchor is not null offset 0) r
-         cross join lateral (
-           select v.payload from record_version v where v.record_key = r.record_key
-             and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v";
+         from (select * from record_latest l where record_key >= $1 and record_key < $2 and source_key is null
+           and (pin is not null or exists (select from record_ruling where record_key = l.record_key)
+             or exists (select from key_join where key = $3 || l.record_key)) and anchor is not null offset 0) r
+         left join lateral (
+           select v.payload from record_version v where r.pin is not null and v.record_key = r.record_key
+             and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v on true";
     let from = slice.from_anchor.strip_prefix(ALONE);
     let until = slice.until_anchor.strip_prefix(ALONE).unwrap_or(&slice.until_anchor);
     let rows: Vec<SiblingColumns> = match from {
         None => sqlx::query_as(SHARED).bind(&slice.from_anchor).bind(&slice.until_anchor),
-        Some(from) => sqlx::query_as(SINGLE).bind(from).bind(until),
+        Some(from) => sqlx::query_as(SINGLE).bind(from).bind(until).bind(ALONE),
     }
     .fetch_all(connection)
     .await?;

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use sha2::{Digest as _, Sha256};
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 use std::collections::BTreeSet;
 
 /// Locks keys (numbers, source keys, relation groups) until the end of the transaction, in one order for everybody.
@@ -25,6 +25,25 @@ pub async fn lock_keys<'a>(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// The lock between deciding who a record belongs to and attaching records. Held shared, it costs an entry in memory.
+const RULING_LOCK: i64 = 0x6461_6e73_796e_6301;
+
+/// A transaction that attaches records: what stewards decided about persons does not change before it ends.
+pub async fn begin_attaching(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    begin(pool, "pg_advisory_xact_lock_shared").await
+}
+
+/// A transaction that takes in decisions about persons: nobody else attaches before it ends.
+pub async fn begin_ruling(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    begin(pool, "pg_advisory_xact_lock").await
+}
+
+/// The lock comes with the beginning, in one round trip: later statements see what those before it have committed.
+async fn begin(pool: &PgPool, lock: &str) -> Result<Transaction<'static, Postgres>, StoreError> {
+    // Both parts are constants of this file.
+    Ok(pool.begin_with(AssertSqlSafe(format!("begin; select {lock}({RULING_LOCK})"))).await?)
 }
 
 /// For the rest of this transaction: who waits longer than this for somebody else begins again, and lets go of what others

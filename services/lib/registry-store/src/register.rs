@@ -1,10 +1,12 @@
 //! The PIN register's entries, as attaching reads them.
 
 use crate::StoreError;
-use registry_rules::{Pin, RecordKey, RegisterEntry};
+use crate::rulings::anchor_of_key;
+use registry_rules::{Pin, PinRegister, RecordKey, RegisterEntry};
 use sqlx::PgConnection;
+use std::collections::BTreeSet;
 
-/// Numbers and entries that one question may bring together by re-issue; a chain beyond it is no work of an office.
+/// Numbers and entries that one question may bring together by re-issue or merging; beyond it is no work of an office.
 const CLOSURE_LIMIT: i64 = 100_000;
 
 #[derive(sqlx::FromRow)]
@@ -30,30 +32,84 @@ fn entry(row: EntryColumns) -> Result<RegisterEntry, StoreError> {
     })
 }
 
-/// All entries of the classes that the numbers belong to: closed under re-issue in both directions.
-pub async fn close_register(
-    connection: &mut PgConnection,
-    pins: &[&str],
-) -> Result<Vec<RegisterEntry>, StoreError> {
-    if pins.is_empty() {
-        return Ok(Vec::new());
+/// What stands together by re-issue and by merge decisions.
+#[derive(Clone, Debug, Default)]
+pub struct Together {
+    /// The register's entries of all numbers.
+    pub entries: Vec<RegisterEntry>,
+    /// Anchors that merges in force join.
+    pub joined: BTreeSet<(String, String)>,
+}
+
+impl Together {
+    /// The register's view of it.
+    pub fn register(self) -> PinRegister {
+        let joined = self.joined.iter().map(|(one, other)| (one.as_str(), other.as_str()));
+        PinRegister::new(self.entries).joined(joined)
     }
-    let rows: Vec<EntryColumns> = sqlx::query_as(
-        "with recursive class (pin) as (
-           select pin collate \"C\" from unnest($1::text[]) as t (pin)
+}
+
+#[derive(sqlx::FromRow)]
+struct TogetherColumns {
+    key: String,
+    record_key: Option<String>,
+    /// The number replaced, or the key joined where there is no record.
+    other: Option<String>,
+    name: Option<String>,
+    birth: Option<String>,
+    cancelled: bool,
+}
+
+/// All that stands together with the keys (bare numbers, source keys): closed under re-issue and merge decisions in both
+/// directions.
+pub async fn close_register(connection: &mut PgConnection, keys: &[&str]) -> Result<Together, StoreError> {
+    let mut together = Together::default();
+    if keys.is_empty() {
+        return Ok(together);
+    }
+    let rows: Vec<TogetherColumns> = sqlx::query_as(
+        "with recursive class (key) as (
+           select key collate \"C\" from unnest($1::text[]) as t (key)
            union
-           select n.pin from class c cross join lateral (
-             select e.replaces as pin from register_entry e where e.pin = c.pin and e.replaces is not null
+           select n.key from class c cross join lateral (
+             select e.replaces as key from register_entry e where e.pin = c.key and e.replaces is not null
              union all
-             select e.pin from register_entry e where e.replaces = c.pin) n)
-         select e.pin, e.record_key, e.replaces, e.name, e.birth, e.cancelled
-         from class c cross join lateral (select * from register_entry e where e.pin = c.pin offset 0) e limit $2",
+             select e.pin from register_entry e where e.replaces = c.key
+             union all
+             select j.other from key_join j where j.key = c.key) n)
+         select s.* from class c cross join lateral (
+           select e.pin as key, e.record_key, e.replaces as other, e.name, e.birth, e.cancelled
+           from register_entry e where e.pin = c.key
+           union all
+           select j.key, null, j.other, null, null, false from key_join j where j.key = c.key) s limit $2",
     )
-    .bind(pins)
+    .bind(keys)
     .bind(CLOSURE_LIMIT)
     .fetch_all(connection)
     .await?;
-    rows.into_iter().map(entry).collect()
+    for row in rows {
+        if row.record_key.is_some() {
+            together.entries.push(row.try_into()?);
+        } else if let Some(other) = row.other {
+            together.joined.insert((anchor_of_key(&row.key), anchor_of_key(&other)));
+        }
+    }
+    Ok(together)
+}
+
+impl TryFrom<TogetherColumns> for RegisterEntry {
+    type Error = StoreError;
+
+    fn try_from(row: TogetherColumns) -> Result<Self, StoreError> {
+        entry(EntryColumns {
+            pin: row.key,
+            record_key: row.record_key.unwrap_or_default(),
+            replaces: row.other,
+            name: row.name,
+            birth: row.birth,
+            cancelled: row.cancelled,
+        })
+    }
 }
 
 /// The entries of exactly these numbers.
