@@ -142,7 +142,7 @@ fn question(text: &str) -> Result<Question, &'static str> {
 impl Decide {
     /// Does it.
     pub(super) fn execute(self) -> anyhow::Result<()> {
-        let action = self.action()?;
+        let action = self.action();
         let request = DecideRequest {
             case_id: self.case_id,
             action,
@@ -163,27 +163,25 @@ impl Decide {
         }
     }
 
-    fn action(&self) -> anyhow::Result<Action> {
+    fn action(&self) -> Action {
         match (self.kind.ruling(), &self.takes, &self.record) {
-            (None, Some(takes), None) => Ok(Action::TakeValue(takes.clone())),
-            (Some(kind), None, Some(record)) => Ok(Action::Rule(RuleAction {
+            (None, Some(takes), None) => Action::TakeValue(takes.clone()),
+            (Some(kind), None, Some(record)) => Action::Rule(RuleAction {
                 kind,
                 record: record.clone(),
                 other: self.other.clone(),
                 question: self.question,
-            })),
-            (None, ..) => Err(anyhow::anyhow!("--takes: missing; name the record whose value is to stand")
-                .context(ExitClass::Usage)),
+            }),
+            (None, ..) => usage("--takes: take-value names with it the record whose value is to stand"),
             (Some(_), ..) => {
-                Err(anyhow::anyhow!("--record: missing; name the record that the decision is about")
-                    .context(ExitClass::Usage))
+                usage("--record: this kind names with it the record that it is about, and has no --takes")
             }
         }
     }
 }
 
 /// An error of the command line, told and ended as the others are.
-fn usage(text: &str) -> anyhow::Error {
+fn usage(text: &str) -> ! {
     clap::Error::<clap::error::DefaultFormatter>::raw(ErrorKind::MissingRequiredArgument, format!("{text}\n"))
         .exit()
 }

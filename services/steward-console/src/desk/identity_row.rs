@@ -145,3 +145,7 @@ fn has_effect(
 pub(crate) fn needs_a_second(row: &IdentityRow) -> bool {
     row.ruling.is_some_and(moves_persons)
 }
+
+#[cfg(test)]
+#[path = "identity_row_tests.rs"]
+mod tests;

@@ -1,6 +1,5 @@
 //! Taking a decision back: by another decision, never by deleting.
 
-use super::action::moves_persons;
 use super::chain;
 use super::decide::{AboutCase, DecideError, Decided, may_decide, reason, record_identity, record_value};
 use super::decision_row::{DecisionRow, after_the_last};
@@ -58,7 +57,7 @@ pub async fn reverse(desk: &Desk, actor: &Actor, request: &ReverseRequest) -> Re
     let moves = RulingKind::ALL
         .into_iter()
         .find(|kind| Some(kind.as_str()) == earlier.ruling.as_deref())
-        .is_some_and(|kind| moves_persons(kind) || kind.moves_records());
+        .is_some_and(RulingKind::moves_records);
     if desk.second_approval && moves {
         return proposal::put(desk, actor, &case, &row).await.map(Decided::Proposed);
     }
@@ -101,7 +100,7 @@ async fn earlier(pool: &PgPool, decision: Uuid) -> Result<Option<Earlier>, sqlx:
          from console.case_decision c
            left join console.decision d on d.decision_id = c.decision_id
            left join console.identity_decision i on i.decision_id = c.identity_decision_id
-         where $1 in (c.decision_id, c.identity_decision_id)",
+         where c.decision_id = $1 or c.identity_decision_id = $1",
     )
     .bind(decision)
     .fetch_optional(pool)

@@ -19,7 +19,7 @@ const ITEMS: [&str; 7] =
 const MOST_RECORDS: usize = 20;
 
 /// One record.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Serialize)]
 pub struct ShownRecord {
     /// The record: source, entity, the source's own key, role.
     pub record_key: RecordKey,
@@ -44,6 +44,12 @@ pub struct ShownRecord {
     /// What a decision keeps of it.
     #[serde(skip)]
     pub(crate) evidence: FieldValue,
+}
+
+impl std::fmt::Debug for ShownRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShownRecord({}, ***)", self.record_key)
+    }
 }
 
 impl ShownRecord {

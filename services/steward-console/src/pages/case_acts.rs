@@ -53,12 +53,12 @@ pub(super) async fn decide(
     Path(id): Path<String>,
     form: SentForm,
 ) -> Response {
-    act(&app, &member, &id, form, async |sent| {
-        let takes = RecordKey::try_from(sent.takes.clone()).map_err(|_| DecideError::NotTakeable)?;
-        decide_case(&app.desk, &member.actor(), &request(&id, Action::TakeValue(takes), sent)).await?;
-        Ok("/cases?decided=1".to_owned())
-    })
-    .await
+    let sent = match checked(&member, &id, form) {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal.page(&member.visitor),
+    };
+    let done = take_value(&app, &member, &id, &sent).await;
+    finish(&app, &member, &id, &sent, done).await
 }
 
 /// `POST /cases/{id}/rule`.
@@ -68,11 +68,12 @@ pub(super) async fn rule(
     Path(id): Path<String>,
     form: SentForm,
 ) -> Response {
-    act(&app, &member, &id, form, async |sent| {
-        let outcome = decide_case(&app.desk, &member.actor(), &request(&id, rule_of(sent)?, sent)).await?;
-        Ok(after(outcome, &id))
-    })
-    .await
+    let sent = match checked(&member, &id, form) {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal.page(&member.visitor),
+    };
+    let done = take_ruling(&app, &member, &id, &sent).await;
+    finish(&app, &member, &id, &sent, done).await
 }
 
 /// `POST /cases/{id}/take-back`.
@@ -82,13 +83,12 @@ pub(super) async fn take_back(
     Path(id): Path<String>,
     form: SentForm,
 ) -> Response {
-    act(&app, &member, &id, form, async |sent| {
-        let decision_id = sent.decision.parse().map_err(|_| DecideError::UnknownDecision)?;
-        let request = ReverseRequest { decision_id, reason: sent.reason.clone() };
-        let outcome = reverse(&app.desk, &member.actor(), &request).await?;
-        Ok(after(outcome, &id))
-    })
-    .await
+    let sent = match checked(&member, &id, form) {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal.page(&member.visitor),
+    };
+    let done = take_decision_back(&app, &member, &id, &sent).await;
+    finish(&app, &member, &id, &sent, done).await
 }
 
 /// `POST /cases/{id}/proposals/{proposal}`.
@@ -98,17 +98,12 @@ pub(super) async fn end(
     Path((id, proposal)): Path<(String, Uuid)>,
     form: SentForm,
 ) -> Response {
-    act(&app, &member, &id, form, async |sent| {
-        let end = match sent.end.as_str() {
-            "approved" => ProposalEnd::Approved,
-            "rejected" => ProposalEnd::Rejected,
-            "withdrawn" => ProposalEnd::Withdrawn,
-            _ => return Err(DecideError::NoProposal),
-        };
-        end_proposal(&app.desk, &member.actor(), proposal, end, &sent.reason).await?;
-        Ok(format!("/cases/{id}#trail"))
-    })
-    .await
+    let sent = match checked(&member, &id, form) {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal.page(&member.visitor),
+    };
+    let done = end_one(&app, &member, &id, proposal, &sent).await;
+    finish(&app, &member, &id, &sent, done).await
 }
 
 /// `POST /cases/{id}/claim`.
@@ -118,42 +113,88 @@ pub(super) async fn take(
     Path(id): Path<String>,
     form: SentForm,
 ) -> Response {
-    act(&app, &member, &id, form, async |sent| {
-        match sent.take.as_str() {
-            "0" => release(&app.desk, &member.actor(), &id).await?,
-            _ => claim(&app.desk, &member.actor(), &id).await?,
-        }
-        Ok(format!("/cases/{id}"))
-    })
-    .await
+    let sent = match checked(&member, &id, form) {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal.page(&member.visitor),
+    };
+    let done = take_case(&app, &member, &id, &sent).await;
+    finish(&app, &member, &id, &sent, done).await
 }
 
-/// Does what a form asks for, if it was made for this session, and goes where that leads; else shows the case again.
-async fn act(
+async fn take_value(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
+    let takes = RecordKey::try_from(sent.takes.clone()).map_err(|_| DecideError::NotTakeable)?;
+    decide_case(&app.desk, &member.actor(), &request(id, Action::TakeValue(takes), sent)).await?;
+    Ok("/cases?decided=1".to_owned())
+}
+
+async fn take_ruling(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
+    let outcome = decide_case(&app.desk, &member.actor(), &request(id, rule_of(sent)?, sent)).await?;
+    Ok(after(outcome, id))
+}
+
+async fn take_decision_back(
     app: &App,
     member: &Member,
     id: &str,
-    form: SentForm,
-    work: impl AsyncFnOnce(&Sent) -> Result<String, DecideError>,
-) -> Response {
-    let Ok(Form(sent)) = form else {
-        return Refusal::BAD_REQUEST.page(&member.visitor);
+    sent: &Sent,
+) -> Result<String, DecideError> {
+    let decision_id = sent.decision.parse().map_err(|_| DecideError::UnknownDecision)?;
+    let request = ReverseRequest { decision_id, reason: sent.reason.clone() };
+    let outcome = reverse(&app.desk, &member.actor(), &request).await?;
+    Ok(after(outcome, id))
+}
+
+async fn end_one(
+    app: &App,
+    member: &Member,
+    id: &str,
+    proposal: Uuid,
+    sent: &Sent,
+) -> Result<String, DecideError> {
+    let end = match sent.end.as_str() {
+        "approved" => ProposalEnd::Approved,
+        "rejected" => ProposalEnd::Rejected,
+        "withdrawn" => ProposalEnd::Withdrawn,
+        _ => return Err(DecideError::NoProposal),
     };
+    end_proposal(&app.desk, &member.actor(), proposal, end, &sent.reason).await?;
+    Ok(format!("/cases/{id}#trail"))
+}
+
+async fn take_case(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
+    match sent.take.as_str() {
+        "0" => release(&app.desk, &member.actor(), id).await?,
+        _ => claim(&app.desk, &member.actor(), id).await?,
+    }
+    Ok(format!("/cases/{id}"))
+}
+
+/// What was sent, if it can be read, was made for this session and names a case.
+fn checked(member: &Member, id: &str, form: SentForm) -> Result<Sent, Refusal> {
+    let Form(sent) = form.map_err(|_| Refusal::BAD_REQUEST)?;
     if !member.user.token.made(&sent.form_token) {
-        return Refusal::FORBIDDEN.page(&member.visitor);
+        return Err(Refusal::FORBIDDEN);
     }
-    if !is_case_id(id) {
-        return Refusal::CASE_CLOSED.page(&member.visitor);
-    }
-    let error = match work(&sent).await {
+    if is_case_id(id) { Ok(sent) } else { Err(Refusal::CASE_CLOSED) }
+}
+
+/// Goes where the deed leads; else shows the case again, with what is wrong.
+async fn finish(
+    app: &App,
+    member: &Member,
+    id: &str,
+    sent: &Sent,
+    done: Result<String, DecideError>,
+) -> Response {
+    let error = match done {
         Ok(path) => return go(&path),
         Err(DecideError::NotAllowed) => return Refusal::FORBIDDEN.page(&member.visitor),
         Err(DecideError::NotOpen) => return Refusal::CASE_CLOSED.page(&member.visitor),
         Err(DecideError::Desk(error)) => return Refusal::unavailable(&error).page(&member.visitor),
         Err(error) => error,
     };
-    let error = said(&error, &sent, member.visitor.language.texts());
-    answer(app, member, id, &sent, Some(error)).await
+    let error = said(&error, sent, member.visitor.language.texts());
+    answer(app, member, id, sent, Some(error)).await
 }
 
 fn said(error: &DecideError, sent: &Sent, t: &Texts) -> FormError {
@@ -171,11 +212,14 @@ fn said(error: &DecideError, sent: &Sent, t: &Texts) -> FormError {
         DecideError::SamePerson => (t.same_person, "proposals"),
         DecideError::Claimed => (t.claimed_by_other, "main"),
         DecideError::Reason => {
-            let target = match () {
-                () if on_records => "rule-reason",
-                () if !sent.decision.is_empty() => "trail",
-                () if !sent.end.is_empty() => "proposals",
-                () => "reason",
+            let target = if on_records {
+                "rule-reason"
+            } else if !sent.decision.is_empty() {
+                "trail"
+            } else if !sent.end.is_empty() {
+                "proposals"
+            } else {
+                "reason"
             };
             (t.give_a_reason, target)
         }

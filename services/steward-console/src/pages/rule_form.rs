@@ -15,8 +15,7 @@ pub(super) struct RuleForm {
     pub(super) kinds: Vec<KindChoice>,
     pub(super) record: String,
     pub(super) other: String,
-    /// Code, words, whether chosen.
-    pub(super) questions: Vec<(&'static str, &'static str, bool)>,
+    pub(super) questions: Vec<QuestionChoice>,
     pub(super) reason: String,
 }
 
@@ -26,6 +25,14 @@ pub(super) struct KindChoice {
     pub(super) code: &'static str,
     pub(super) name: &'static str,
     pub(super) second: bool,
+    pub(super) chosen: bool,
+}
+
+/// A question to choose.
+#[derive(Debug)]
+pub(super) struct QuestionChoice {
+    pub(super) code: &'static str,
+    pub(super) words: &'static str,
     pub(super) chosen: bool,
 }
 
@@ -40,7 +47,7 @@ impl RuleForm {
         };
         let asked = |one: Question| {
             let code = one.as_str();
-            (code, question(code, t).unwrap_or(code), sent.question == code)
+            QuestionChoice { code, words: question(code, t).unwrap_or(code), chosen: sent.question == code }
         };
         Self {
             form_token: user.form_token.clone(),
