@@ -3,7 +3,9 @@
 use crate::attaching::Attaching;
 use crate::merge::Merged;
 use event_log::Topics;
-use registry_rules::{Answer, AnswerKind, Decision, RecordKey, STEWARD};
+use registry_rules::{
+    Answer, AnswerKind, Decision, IdentityDecision, RecordKey, STEWARD, SourceRecord, asked,
+};
 use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox};
 use sqlx::PgConnection;
 use std::collections::BTreeMap;
@@ -52,6 +54,18 @@ pub(crate) fn answers(
         }));
     }
     answers
+}
+
+/// What stewards ask the sources of records that they send back: held, with the code of the question.
+pub(crate) fn questions<'a>(records: impl IntoIterator<Item = &'a SourceRecord>) -> Vec<Answer> {
+    let decisions = records.into_iter().filter(|record| IdentityDecision::is_one(&record.record_key));
+    let answer = |(record_key, question): (RecordKey, &str)| Answer {
+        record_key,
+        outcome: AnswerKind::Held,
+        pin: None,
+        detail: Some(format!("asked:{question}")),
+    };
+    decisions.filter_map(asked).map(answer).collect()
 }
 
 /// The answer to a row that its adapter could not read: no role can be named, so all of them.

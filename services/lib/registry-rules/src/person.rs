@@ -225,7 +225,7 @@ pub struct Answer {
     pub outcome: AnswerKind,
     /// With `PinIssued`: the number. Never logged.
     pub pin: Option<String>,
-    /// With `Held`: the case; with `Rejected`: reason codes.
+    /// With `Held`: the case, or `asked:` and the code of a steward's question; with `Rejected`: reason codes.
     pub detail: Option<String>,
 }
 

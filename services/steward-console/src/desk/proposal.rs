@@ -261,24 +261,25 @@ async fn approve(
 impl Columns {
     /// The decision that it becomes; it keeps the proposal's id.
     fn row(&self, decided_at: DateTime<Utc>) -> Result<IdentityRow, DecideError> {
-        let named = |key: &Option<String>, anchor: &Option<String>| {
-            let both = key.clone().zip(anchor.clone());
-            let read =
-                |(key, anchor)| Ok((RecordKey::try_from(key).map_err(|_| DecideError::Record)?, anchor));
-            both.map(read).transpose()
-        };
         let kind = |name: &String| {
             RulingKind::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or(DecideError::Kind)
         };
         Ok(IdentityRow {
             decision_id: self.proposal_id,
             ruling: self.ruling.as_ref().map(kind).transpose()?,
-            subject: named(&self.record, &self.anchor)?,
-            other: named(&self.other_record, &self.other_anchor)?,
+            subject: named(self.record.as_ref(), self.anchor.as_ref())?,
+            other: named(self.other_record.as_ref(), self.other_anchor.as_ref())?,
             question: None,
             considered: self.considered.clone(),
             reverses: self.reverses,
             decided_at,
         })
     }
+}
+
+/// A record with its anchor, where the proposal names one.
+fn named(key: Option<&String>, anchor: Option<&String>) -> Result<Option<(RecordKey, String)>, DecideError> {
+    let Some((key, anchor)) = key.zip(anchor) else { return Ok(None) };
+    let key = RecordKey::try_from(key.clone()).map_err(|_| DecideError::Record)?;
+    Ok(Some((key, anchor.clone())))
 }
