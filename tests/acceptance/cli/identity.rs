@@ -18,8 +18,8 @@ async fn owner(live: &Live, record: &str) -> anyhow::Result<String> {
 }
 
 async fn case(console: &Path, words: &[&str], user: &str) -> anyhow::Result<Said> {
-    let words = ["case"].iter().chain(words).chain(&["--as", user, "-o", "json"]);
-    run(words.map(|word| (*word).to_owned()).collect(), console).await
+    let words = [&["case"], words, &["--as", user, "-o", "json"]].concat();
+    run(words.into_iter().map(ToOwned::to_owned).collect(), console).await
 }
 
 /// Approves a proposal and follows the decision until the registry has done what it says.

@@ -182,8 +182,7 @@ impl Decide {
 
 /// An error of the command line, told and ended as the others are.
 fn usage(text: &str) -> ! {
-    clap::Error::<clap::error::DefaultFormatter>::raw(ErrorKind::MissingRequiredArgument, format!("{text}\n"))
-        .exit()
+    clap::Error::raw(ErrorKind::MissingRequiredArgument, format!("{text}\n")).exit()
 }
 
 impl EndProposal {
