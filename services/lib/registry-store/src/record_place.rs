@@ -104,13 +104,16 @@ pub async fn decision_effect(
     Ok(DecisionEffect { received_at, now, moved })
 }
 
+/// When, the event, and the one before it on the same key.
+type EventPair = (DateTime<Utc>, Vec<u8>, Option<Vec<u8>>);
+
 async fn moves(
     connection: &mut PgConnection,
     anchors: &[String],
     from: DateTime<Utc>,
     until: Option<DateTime<Utc>>,
 ) -> Result<Vec<AnchorMove>, StoreError> {
-    let rows: Vec<(DateTime<Utc>, Vec<u8>, Option<Vec<u8>>)> = sqlx::query_as(
+    let rows: Vec<EventPair> = sqlx::query_as(
         "select l.received_at, l.payload,
            (select b.payload from link b where b.key = l.key and b.id < l.id order by b.id desc limit 1)
          from link l where l.key = any($1) and l.received_at >= $2 and ($3::timestamptz is null or l.received_at < $3)

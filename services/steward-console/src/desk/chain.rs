@@ -1,7 +1,6 @@
 //! The decisions of a case form a chain: of two stewards who saw the same state, one gets through.
 
 use super::sheet::RecordedDecision;
-use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Postgres, Transaction};
 use uuid::Uuid;
 
@@ -63,25 +62,18 @@ pub(super) async fn last(
     pool: impl PgExecutor<'_>,
     case_id: &str,
 ) -> Result<Option<RecordedDecision>, sqlx::Error> {
-    let row: Option<(Uuid, String, Option<String>, String, DateTime<Utc>, String)> = sqlx::query_as(
-        "select coalesce(d.decision_id, i.decision_id),
+    sqlx::query_as(
+        "select coalesce(d.decision_id, i.decision_id) as decision_id,
            case when coalesce(d.reverses, i.reverses) is not null then 'take_back'
-             else coalesce(i.ruling, 'take_value') end,
-           coalesce(d.takes, i.record), c.decided_by, coalesce(d.decided_at, i.decided_at), c.seen
+             else coalesce(i.ruling, 'take_value') end as kind,
+           coalesce(d.takes, i.record, '') as takes, c.decided_by,
+           coalesce(d.decided_at, i.decided_at) as decided_at, c.seen
          from console.case_decision c
            left join console.decision d on d.decision_id = c.decision_id
            left join console.identity_decision i on i.decision_id = c.identity_decision_id
-         where c.case_id = $1 order by 5 desc, 1 desc limit 1",
+         where c.case_id = $1 order by decided_at desc, decision_id desc limit 1",
     )
     .bind(case_id)
     .fetch_optional(pool)
-    .await?;
-    Ok(row.map(|(decision_id, kind, takes, decided_by, decided_at, seen)| RecordedDecision {
-        decision_id,
-        kind,
-        takes: takes.unwrap_or_default(),
-        decided_by,
-        decided_at,
-        seen,
-    }))
+    .await
 }

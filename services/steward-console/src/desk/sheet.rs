@@ -126,7 +126,7 @@ pub enum NotTakeable {
 }
 
 /// A decision, as the console recorded it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct RecordedDecision {
     /// Its id.
     pub decision_id: Uuid,
