@@ -71,10 +71,7 @@ fn records_stand_side_by_side_with_whom_they_belong_to() {
     assert!(html.contains("Các bản ghi đặt cạnh nhau") && html.contains("<b>Người 1</b>"));
     assert_eq!(html.matches("name=\"record\"").count(), 4);
     for kind in ["split", "mark_confusion", "send_back", "under_investigation"] {
-        assert!(
-            html.contains(&format!("name=\"kind\" id=\"kind-"))
-                && html.contains(&format!("value=\"{kind}\""))
-        );
+        assert!(html.contains(&format!("value=\"{kind}\"")), "{kind}");
     }
     assert!(!html.contains("value=\"merge\""), "a conflict about a value joins nobody");
     for id in ["rule-reason", "question", "kind-1", "record-1", "other-1"] {
