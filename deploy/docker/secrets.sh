@@ -32,7 +32,7 @@ mkdir -p "$secrets"/{agencies,registry,sectors,users,capture,inbox,registry-capt
 for server in agencies registry sectors; do
     secret 16 "$server/password"
 done
-for user in steward reader; do
+for user in steward approver reader; do
     secret 16 "users/$user"
 done
 # Roles of the services.

@@ -120,7 +120,10 @@ for mapping in "$share"/deploy/sectors/*.toml; do
 done
 
 say "users of the console"
-for user in steward reader; do
-    dansync console user add "$user" --role "$user" --password-file "$secrets/users/$user" \
+# Two stewards: what moves persons takes a second one.
+for user in steward approver reader; do
+    role=$user
+    [ "$user" = approver ] && role=steward
+    dansync console user add "$user" --role "$role" --password-file "$secrets/users/$user" \
         --config "$config/owner-console.toml" >&2
 done

@@ -4,6 +4,7 @@
 mod agreement;
 mod config;
 mod decision;
+mod identity;
 mod live;
 mod past;
 mod registry;
@@ -49,6 +50,7 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "agreement", agreement::agreements_go_the_steps_of_the_procedure(&live)).await;
     step(f, "case", decision::a_decision_by_command_reaches_the_sector(&mut live)).await;
     step(f, "page", decision::a_decision_on_the_page_reaches_the_sector(&mut live)).await;
+    step(f, "who is it", identity::two_stewards_split_a_person_and_take_it_back(&mut live)).await;
     step(f, "source reset", source::a_reset_source_is_captured_anew(&mut live)).await;
     step(f, "registry rebuild", past::a_registry_is_made_anew(&mut live)).await;
     live.stop().await?;

@@ -11,12 +11,15 @@ use anyhow::Context as _;
 use chrono::NaiveDate;
 use event_log::SourceMessage;
 use registry_rules::{
-    CaseFinding, FieldCatalogue, FieldValue, FingerprintKey, MergeInput, PersonImage, RowKey, SourceRecord,
-    Standing, Version, merge,
+    CaseFinding, FieldCatalogue, FieldValue, FingerprintKey, MergeInput, PersonImage, RowKey, RulingKind,
+    SourceRecord, Standing, Version, merge,
 };
 use service_runtime::{Fate, Runtime, SystemClock};
 use sqlx::PgPool;
-use steward_console::{Actor, Channel, Config, DecideError, DecideRequest, Desk, PageRequest};
+use steward_console::{
+    Action, Actor, Channel, Config, DecideError, DecideRequest, Decided, Desk, PageRequest, ProposalEnd,
+    Question, ReverseRequest, RuleAction,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -172,7 +175,11 @@ async fn console() -> anyhow::Result<Console> {
     let owner = PgPool::connect_with(stack.registry.administrator_options(&console)).await?;
     steward_console::migrate(&owner).await?;
     steward_console::grant_to_console(&owner, &role.name).await?;
-    for (name, role) in [("an", steward_console::Role::Steward), ("xem", steward_console::Role::Reader)] {
+    for (name, role) in [
+        ("an", steward_console::Role::Steward),
+        ("binh", steward_console::Role::Steward),
+        ("xem", steward_console::Role::Reader),
+    ] {
         steward_console::ensure_user(&owner, name, role, PASSWORD.into()).await?;
     }
     let registry_owner = PgPool::connect_with(stack.registry.administrator_options(&registry)).await?;
@@ -417,7 +424,7 @@ async fn of_many_decisions_at_once_one_is_recorded() {
     assert!(sheet.statements[0].stands && sheet.statements[0].record_key.as_str() == WINNER);
     let request = DecideRequest {
         case_id: console.case_id.clone(),
-        takes: OTHER.to_owned().try_into().unwrap(),
+        action: Action::TakeValue(OTHER.to_owned().try_into().unwrap()),
         seen: sheet.seen,
         follows: None,
         reason: REASON.to_owned(),
@@ -452,6 +459,9 @@ async fn what_was_decided_and_noted_stays() {
     sqlx::query(role).execute(&mut *connection).await.unwrap();
     for statement in [
         "delete from console.decision",
+        "delete from console.identity_decision",
+        "update console.identity_decision set ruling = 'split'",
+        "delete from console.proposal_outcome",
         "update console.decision set takes = 'x'",
         "select * from console.audit",
         "insert into console.steward_user values ('mallory', 'steward', 'x')",
@@ -459,4 +469,202 @@ async fn what_was_decided_and_noted_stays() {
         let error = sqlx::query(statement).execute(&mut *connection).await.unwrap_err();
         assert!(error.to_string().contains("permission denied"), "{statement}: {error}");
     }
+}
+
+fn steward(name: &str) -> Actor {
+    Actor { name: name.to_owned(), channel: Channel::Command }
+}
+
+/// A decision about the residence file, over what the case shows now.
+async fn request(desk: &Desk, console: &Console, kind: RulingKind) -> DecideRequest {
+    let sheet = steward_console::show_case(desk, &steward("an"), &console.case_id).await.unwrap().unwrap();
+    DecideRequest {
+        case_id: console.case_id.clone(),
+        action: Action::Rule(RuleAction {
+            kind,
+            record: OTHER.to_owned().try_into().unwrap(),
+            other: None,
+            question: (kind == RulingKind::SendBack).then_some(Question::CheckPerson),
+        }),
+        follows: sheet.last_decision.as_ref().map(|last| last.decision_id),
+        seen: sheet.seen,
+        reason: REASON.to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_moves_persons_takes_two_stewards() {
+    let console = console().await.unwrap();
+    let desk = console.desk();
+    let [an, binh, xem] = ["an", "binh", "xem"].map(steward);
+    let split = request(&desk, &console, RulingKind::Split).await;
+    let Decided::Proposed(proposal) = steward_console::decide(&desk, &an, &split).await.unwrap() else {
+        panic!("one steward alone splits nobody");
+    };
+    assert_eq!(console.count("select count(*) from console.identity_decision").await, 0);
+    let end = |who, end| steward_console::end_proposal(&desk, who, proposal, end, REASON);
+    assert!(matches!(end(&an, ProposalEnd::Approved).await, Err(DecideError::SamePerson)));
+    assert!(matches!(end(&xem, ProposalEnd::Approved).await, Err(DecideError::NotAllowed)));
+    assert!(matches!(end(&binh, ProposalEnd::Withdrawn).await, Err(DecideError::SamePerson)));
+    assert_eq!(end(&binh, ProposalEnd::Approved).await.unwrap(), Some(proposal));
+    assert!(matches!(end(&an, ProposalEnd::Withdrawn).await, Err(DecideError::NoProposal)));
+    let row: (String, String, String, Option<String>) =
+        sqlx::query_as("select ruling, record, anchor, other_record from console.identity_decision")
+            .fetch_one(&console.owner)
+            .await
+            .unwrap();
+    assert_eq!(row, ("split".to_owned(), OTHER.to_owned(), "residence/person/R-77".to_owned(), None));
+    let trail = steward_console::case_trail(&desk, &console.case_id).await.unwrap();
+    assert_eq!(trail.len(), 1);
+    assert_eq!((trail[0].decided_by.as_str(), trail[0].proposed_by.as_deref()), ("binh", Some("an")));
+    assert_eq!(trail[0].reason.as_deref(), Some(REASON));
+    let acts = "select count(*) from console.audit where action in ('decision_proposed', 'case_decided', 'proposal_approved')";
+    assert_eq!(console.count(acts).await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_changed_since_is_not_approved() {
+    let console = console().await.unwrap();
+    let desk = console.desk();
+    let split = request(&desk, &console, RulingKind::Split).await;
+    let Decided::Proposed(proposal) = steward_console::decide(&desk, &steward("an"), &split).await.unwrap()
+    else {
+        panic!("a proposal");
+    };
+    sqlx::query("update record_latest set anchor = 'residence/person/elsewhere' where record_key = $1")
+        .bind(WINNER)
+        .execute(&console.registry)
+        .await
+        .unwrap();
+    let stale = steward_console::decide(&desk, &steward("binh"), &split).await;
+    assert!(matches!(stale, Err(DecideError::Changed)), "{stale:?}");
+    let approved =
+        steward_console::end_proposal(&desk, &steward("binh"), proposal, ProposalEnd::Approved, REASON).await;
+    assert!(matches!(approved, Err(DecideError::Changed)), "{approved:?}");
+    assert_eq!(console.count("select count(*) from console.proposal_outcome").await, 0);
+    let ended =
+        steward_console::end_proposal(&desk, &steward("an"), proposal, ProposalEnd::Withdrawn, REASON).await;
+    assert_eq!(ended.unwrap(), None);
+    assert_eq!(console.count("select count(*) from console.identity_decision").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_chain_holds_decisions_of_both_sorts_and_each_is_taken_back_once() {
+    let console = console().await.unwrap();
+    let desk = console.desk();
+    let an = steward("an");
+    let ask = request(&desk, &console, RulingKind::SendBack).await;
+    let take =
+        DecideRequest { action: Action::TakeValue(OTHER.to_owned().try_into().unwrap()), ..ask.clone() };
+    let outcomes = futures_util::join!(
+        steward_console::decide(&desk, &an, &ask),
+        steward_console::decide(&desk, &an, &take),
+    );
+    let recorded: Vec<_> = [outcomes.0, outcomes.1].into_iter().filter_map(Result::ok).collect();
+    let [Decided::Recorded(first)] = recorded[..] else { panic!("one gets through: {recorded:?}") };
+    let question: Option<String> = sqlx::query_scalar("select max(question) from console.identity_decision")
+        .fetch_one(&console.owner)
+        .await
+        .unwrap();
+    assert!(question.is_none_or(|question| question == "check_person"));
+    let back = ReverseRequest { decision_id: first, reason: REASON.to_owned() };
+    let Decided::Recorded(second) = steward_console::reverse(&desk, &an, &back).await.unwrap() else {
+        panic!("what moves nobody needs nobody else");
+    };
+    let again = steward_console::reverse(&desk, &an, &back).await;
+    assert!(matches!(again, Err(DecideError::TakenBack)), "{again:?}");
+    let trail = steward_console::case_trail(&desk, &console.case_id).await.unwrap();
+    assert_eq!(trail.iter().map(|entry| entry.decision_id).collect::<Vec<_>>(), [first, second]);
+    assert_eq!((trail[0].taken_back_by, trail[1].reverses), (Some(second), Some(first)));
+    let unknown = ReverseRequest { decision_id: Uuid::new_v4(), reason: REASON.to_owned() };
+    let unknown = steward_console::reverse(&desk, &an, &unknown).await;
+    assert!(matches!(unknown, Err(DecideError::UnknownDecision)), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_on_one_desk_is_decided_there() {
+    let console = console().await.unwrap();
+    let desk = console.desk();
+    let [an, binh] = ["an", "binh"].map(steward);
+    steward_console::claim(&desk, &an, &console.case_id).await.unwrap();
+    assert!(matches!(
+        steward_console::claim(&desk, &binh, &console.case_id).await,
+        Err(DecideError::Claimed)
+    ));
+    let ask = request(&desk, &console, RulingKind::UnderInvestigation).await;
+    assert!(matches!(steward_console::decide(&desk, &binh, &ask).await, Err(DecideError::Claimed)));
+    steward_console::decide(&desk, &an, &ask).await.unwrap();
+    steward_console::release(&desk, &binh, &console.case_id).await.unwrap();
+    steward_console::claim(&desk, &binh, &console.case_id).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_stewards_split_on_the_page_and_take_it_back() {
+    let console = console().await.unwrap();
+    let (mut an, service) = console.serve().await;
+    let mut binh = an.clone();
+    assert_eq!(an.sign_in("an", PASSWORD).await.status, 303);
+    assert_eq!(binh.sign_in("binh", PASSWORD).await.status, 303);
+    let path = format!("/cases/{}", console.case_id);
+    let case = an.get(&path).await.unwrap();
+    assert!(case.body.contains("Các bản ghi đặt cạnh nhau"), "{}", case.body);
+    let (token, seen, follows) = (case.hidden("form_token"), case.hidden("seen"), case.hidden("follows"));
+    let form = |kind: &'static str, reason: &'static str, token: &str, seen: &str| {
+        [
+            ("form_token", token),
+            ("seen", seen),
+            ("follows", &follows),
+            ("kind", kind),
+            ("record", OTHER),
+            ("other", ""),
+            ("reason", reason),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    };
+    for (kind, reason, token, seen, status) in [
+        ("split", REASON, "x", seen.as_str(), 403),
+        ("merge", REASON, &token, &seen, 422),
+        ("send_back", REASON, &token, &seen, 422),
+        ("split", "ngắn", &token, &seen, 422),
+        ("split", REASON, &token, "x", 422),
+        ("split", REASON, &token, &seen, 303),
+    ] {
+        let form = form(kind, reason, token, seen);
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(an.post(&format!("{path}/rule"), &form).await.status, status, "{kind} {reason}");
+    }
+    let waiting = binh.get(&path).await.unwrap();
+    assert!(waiting.body.contains("Chờ người thứ hai duyệt") && waiting.body.contains("value=\"approved\""));
+    let proposal = waiting.body.split("/proposals/").nth(1).unwrap().split('"').next().unwrap();
+    let approve = [
+        ("form_token", waiting.hidden("form_token")),
+        ("end", "approved".to_owned()),
+        ("reason", REASON.to_owned()),
+    ];
+    let approve: Vec<_> = approve.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(binh.post(&format!("{path}/proposals/{proposal}"), &approve).await.status, 303);
+    assert_eq!(console.count("select count(*) from console.identity_decision").await, 1);
+    sqlx::query("update registry_case set open = false").execute(&console.registry).await.unwrap();
+    let decided = an.get(&path).await.unwrap();
+    assert!(
+        decided.body.contains("Hồ sơ đã quyết định") && decided.body.contains("/take-back"),
+        "{}",
+        decided.body
+    );
+    let back = [
+        ("form_token", decided.hidden("form_token")),
+        ("decision", decided.hidden("decision")),
+        ("reason", REASON.to_owned()),
+    ];
+    let back: Vec<_> = back.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    assert_eq!(an.post(&format!("{path}/take-back"), &back).await.status, 303);
+    let waiting = binh.get(&path).await.unwrap();
+    let proposal = waiting.body.split("/proposals/").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(binh.post(&format!("{path}/proposals/{proposal}"), &approve).await.status, 303);
+    assert_eq!(
+        console.count("select count(*) from console.identity_decision where reverses is not null").await,
+        1
+    );
+    assert!(an.get(&path).await.unwrap().body.contains("Đã thu hồi bằng quyết định"));
+    service.end().await;
 }

@@ -200,9 +200,19 @@ impl Classed for DeskError {
 impl Classed for DecideError {
     fn class(&self) -> Class {
         match self {
-            Self::NotAllowed => Class::Command(Verdict::NotPermitted),
-            Self::Changed => Class::Command(Verdict::TryAgain),
-            Self::NotOpen | Self::NotTakeable | Self::Reason => Class::Plain,
+            Self::NotAllowed | Self::SamePerson => Class::Command(Verdict::NotPermitted),
+            Self::Changed | Self::Claimed => Class::Command(Verdict::TryAgain),
+            Self::NotOpen
+            | Self::NotTakeable
+            | Self::Kind
+            | Self::Record
+            | Self::Other
+            | Self::Question
+            | Self::NoEffect
+            | Self::UnknownDecision
+            | Self::TakenBack
+            | Self::NoProposal
+            | Self::Reason => Class::Plain,
             Self::Desk(error) => error.class(),
         }
     }

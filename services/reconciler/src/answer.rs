@@ -3,7 +3,10 @@
 use crate::attaching::Attaching;
 use crate::merge::Merged;
 use event_log::Topics;
-use registry_rules::{Answer, AnswerKind, Decision, FieldName, FieldValue, RecordKey, STEWARD};
+use registry_rules::{
+    Answer, AnswerKind, Decision, FieldName, FieldValue, IdentityDecision, RecordKey, STEWARD, SourceRecord,
+    asked,
+};
 use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox, records_now};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +54,16 @@ pub(crate) fn answers(
         }));
     }
     answers
+}
+
+/// What stewards ask the sources of records that they send back: held, with the code of the question.
+pub(crate) fn questions<'a>(records: impl IntoIterator<Item = &'a SourceRecord>) -> Vec<Answer> {
+    let decisions = records.into_iter().filter(|record| IdentityDecision::is_one(&record.record_key));
+    let answer = |(record_key, question): (RecordKey, &str)| Answer {
+        detail: Some(format!("asked:{question}")),
+        ..Answer::new(record_key, AnswerKind::Held)
+    };
+    decisions.filter_map(asked).map(answer).collect()
 }
 
 /// The answers to a row that its adapter could not read, one for each reason: no role can be named, so all of them.

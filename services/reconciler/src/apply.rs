@@ -1,6 +1,6 @@
 //! The merge transaction: a batch of messages, all their effects, and the positions, or nothing of it.
 
-use crate::answer::{answers, put_answers, rejected};
+use crate::answer::{answers, put_answers, questions, rejected};
 use crate::attach::{attach_changes, unattached};
 use crate::attaching::Attaching;
 use crate::commit::write_merged;
@@ -142,6 +142,7 @@ impl Reconciler {
         let merged = merge(connection, &ground, &request).await?;
         write_merged(connection, &ground, &merged).await?;
         let mut told = answers(&attaching, &merged, &decisions);
+        told.extend(questions(kept.changes.values().map(|change| &change.new.record)));
         told.extend(rejected(kept.markers.values()));
         put_answers(connection, &self.settings.topics, &told).await?;
         if self.settings.matching.is_some() {

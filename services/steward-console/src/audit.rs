@@ -40,6 +40,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) at: DateTime<Utc>,
     pub(crate) case_id: Option<&'a str>,
     pub(crate) decision_id: Option<Uuid>,
+    /// A decision about who a record belongs to.
+    pub(crate) identity_decision_id: Option<Uuid>,
+    pub(crate) proposal_id: Option<Uuid>,
     pub(crate) field: Option<&'a FieldName>,
     pub(crate) takes: Option<&'a RecordKey>,
     pub(crate) reason: Option<&'a str>,
@@ -48,15 +51,27 @@ pub(crate) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// An entry about nothing but the act itself.
     pub(crate) const fn of(action: &'static str, actor: &'a Actor, at: DateTime<Utc>) -> Self {
-        Self { action, actor, at, case_id: None, decision_id: None, field: None, takes: None, reason: None }
+        Self {
+            action,
+            actor,
+            at,
+            case_id: None,
+            decision_id: None,
+            identity_decision_id: None,
+            proposal_id: None,
+            field: None,
+            takes: None,
+            reason: None,
+        }
     }
 }
 
 /// Writes an entry.
 pub(crate) async fn write(to: impl PgExecutor<'_>, entry: &Entry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "insert into console.audit (audit_id, at, actor, channel, action, case_id, decision_id, field, takes, reason)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into console.audit (audit_id, at, actor, channel, action, case_id, decision_id, field, takes, reason,
+           identity_decision_id, proposal_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(Uuid::new_v4())
     .bind(entry.at)
@@ -68,6 +83,8 @@ pub(crate) async fn write(to: impl PgExecutor<'_>, entry: &Entry<'_>) -> Result<
     .bind(entry.field.map(FieldName::as_str))
     .bind(entry.takes.map(RecordKey::as_str))
     .bind(entry.reason)
+    .bind(entry.identity_decision_id)
+    .bind(entry.proposal_id)
     .execute(to)
     .await?;
     Ok(())

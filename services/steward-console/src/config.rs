@@ -31,6 +31,10 @@ pub struct Config {
     pub disclosure: Option<DatabaseConfig>,
     /// The key under which considered values are hashed: the file that the reconciler has.
     pub fingerprint_key_file: SecretFile,
+    /// Whether a decision that moves persons (link, split, merge, or taking one back) waits until a second steward agrees.
+    /// Only a desk with a single steward has a reason to say `false`.
+    #[serde(default = "yes")]
+    pub second_approval: bool,
     /// How long sessions last.
     #[serde(default)]
     pub session: SessionConfig,
@@ -50,6 +54,10 @@ impl Default for SessionConfig {
     fn default() -> Self {
         Self { idle: HumanDuration::from_secs(30 * 60), absolute: HumanDuration::from_secs(10 * 3600) }
     }
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn default_listen() -> SocketAddr {

@@ -44,8 +44,14 @@ pub async fn grant_to_console(owner: &PgPool, role: &str) -> Result<(), sqlx::Er
         format!("grant usage on schema console to {role}"),
         format!("grant select on console.steward_user to {role}"),
         format!("grant select, insert, update, delete on console.session, console.sign_in_failure to {role}"),
-        format!("grant select, insert on console.decision, console.case_decision to {role}"),
+        format!(
+            "grant select, insert on console.decision, console.identity_decision, console.case_decision to {role}"
+        ),
+        format!("grant select, insert on console.proposal, console.proposal_outcome to {role}"),
+        format!("grant select, insert, update, delete on console.case_claim to {role}"),
         format!("grant insert on console.audit to {role}"),
+        // Why something was decided is read beside the decision; who looked at what is not.
+        format!("grant select (decision_id, identity_decision_id, reason) on console.audit to {role}"),
     ] {
         // The only part made at run time was quoted by the server.
         sqlx::query(AssertSqlSafe(statement)).execute(owner).await?;
@@ -62,7 +68,7 @@ pub async fn grant_to_capture(owner: &PgPool, role: &str) -> Result<(), sqlx::Er
     for statement in [
         format!("grant connect on database {database} to {role}"),
         format!("grant usage on schema console to {role}"),
-        format!("grant select on console.decision to {role}"),
+        format!("grant select on console.decision, console.identity_decision to {role}"),
     ] {
         // The only part made at run time was quoted by the server.
         sqlx::query(AssertSqlSafe(statement)).execute(owner).await?;
@@ -80,7 +86,7 @@ async fn quoted(owner: &PgPool, role: &str) -> Result<(String, String), sqlx::Er
 
 /// Whether the tables are there.
 pub(crate) async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select to_regclass('console.decision') is not null").fetch_one(pool).await
+    sqlx::query_scalar("select to_regclass('console.identity_decision') is not null").fetch_one(pool).await
 }
 
 /// SQLSTATE classes that waiting does not change: wrong password or role, no such database, no right.

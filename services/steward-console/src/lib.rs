@@ -1,7 +1,7 @@
 //! The steward console: where people decide what the rules cannot (design §3, Case and Decision).
 //!
-//! A page and the commands `dansync case list|show|decide` share three functions, [`list_cases`], [`show_case`] and
-//! [`decide`]. Cases and values are read from the registry; a decision is a row in the console's own database, inserted
+//! The pages and the commands `dansync case …` share the same functions: [`list_cases`], [`show_case`], [`decide`],
+//! [`end_proposal`], [`reverse`], [`case_trail`]. Cases and values are read from the registry; a decision is a row in the console's own database, inserted
 //! together with its audit entry, and reaches the registry as any record does: captured as source `steward`
 //! (`deploy/sources/steward.toml`). The console writes nothing to the registry.
 //!
@@ -26,9 +26,10 @@ pub use audit::{Actor, Channel};
 pub use config::{Config, SessionConfig};
 pub use database::{grant_to_capture, grant_to_console, migrate};
 pub use desk::{
-    CaseLine, CaseList, CaseSheet, DecideError, DecideRequest, DecisionRow, Desk, DeskError, NotTakeable,
-    PageRequest, PersonLine, RecordedDecision, Statement, command_actor, cursor_text, decide, list_cases,
-    parse_cursor, show_case,
+    Action, CaseLine, CaseList, CaseSheet, Claim, DecideError, DecideRequest, Decided, DecisionRow, Desk,
+    DeskError, IdentityRow, NotTakeable, PageRequest, PersonLine, Proposal, ProposalEnd, Question,
+    RecordedDecision, ReverseRequest, RuleAction, ShownRecord, Statement, TrailEntry, case_trail, claim,
+    command_actor, cursor_text, decide, end_proposal, list_cases, parse_cursor, release, reverse, show_case,
 };
 pub use difference::Difference;
 pub use registry_store::CaseCursor;

@@ -10,13 +10,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use uuid::Uuid;
 
 const FIELD: &str = "npd.date_of_birth";
-const PASSWORD: &str = "mật khẩu thử nghiệm";
+pub(super) const PASSWORD: &str = "mật khẩu thử nghiệm";
 const REASON: &str = "certified copy of the file seen";
 /// Everybody with a number in force and alive is in it, with the date of birth.
 const SECTOR: &str = "vss_insurance";
 
 /// Two sources come to disagree about somebody: the person and the case.
-async fn disagreement(live: &mut Live) -> anyhow::Result<(PersonId, String, String)> {
+pub(super) async fn disagreement(live: &mut Live) -> anyhow::Result<(PersonId, String, String)> {
     let (applied, hops) = live.happen(LifeEvent::Disagree).await?;
     let own = hops.iter().find_map(|hop| {
         let Hop::Merged { person_id, tie: Tie::Own, fields, .. } = hop else { return None };

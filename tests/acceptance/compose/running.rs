@@ -229,7 +229,7 @@ async fn the_shipped_steps_and_configurations_make_a_working_whole() -> anyhow::
         service.process.stop().await?;
     }
     let users = servers.count("agencies", "console", "select count(*) from console.steward_user").await?;
-    assert_eq!(users, 2);
+    assert_eq!(users, 3);
     for cluster in servers.0.values() {
         cluster.stop().await?;
     }

@@ -32,7 +32,9 @@ const MARKERS_BEHIND: &str = "select count(*) from unnest($1::text[], $2::int[],
 const OWN: &str = "select distinct p from record_latest r join anchor a on a.anchor = r.anchor,
        lateral unnest(array[a.person_id, a.leads_to]) as p
      where r.record_key = any($1) or r.record_key in (
-       select n.record_key from decision_record n join decision d using (decision_id) where d.record_key = any($1))";
+       select n.record_key from decision_record n join decision d using (decision_id) where d.record_key = any($1)
+       union select k.key from identity_decision d
+         join identity_decision_key k on k.decision_id in (d.decision_id, d.reverses) where d.record_key = any($1))";
 
 /// What the records said of ties, in their newest and in the version before: who loses a tie hears of it, too.
 const PAYLOADS: &str = "select v.payload from unnest($1::text[]) as t (wanted)

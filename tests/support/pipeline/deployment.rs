@@ -156,14 +156,17 @@ impl Deployment {
     pub async fn console_users(&self) -> anyhow::Result<Vec<ConsoleUser>> {
         let pool = self.registries.console.administrator().await?;
         let mut users = Vec::new();
-        for (name, role) in
-            [("steward", steward_console::Role::Steward), ("reader", steward_console::Role::Reader)]
-        {
+        // Two stewards: what moves persons takes a second one.
+        for (name, role) in [
+            ("steward", steward_console::Role::Steward),
+            ("approver", steward_console::Role::Steward),
+            ("reader", steward_console::Role::Reader),
+        ] {
             let password_file =
                 self.registries.console.role.password_file.with_file_name(format!("console-{name}"));
             let password = secret::password(&password_file)?;
             steward_console::ensure_user(&pool, name, role, password.into()).await?;
-            users.push(ConsoleUser { name: name.to_owned(), role: name.to_owned(), password_file });
+            users.push(ConsoleUser { name: name.to_owned(), role: role.as_str().to_owned(), password_file });
         }
         Ok(users)
     }

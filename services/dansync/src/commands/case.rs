@@ -3,24 +3,22 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::bail;
 use clap::{Args, Subcommand};
-use registry_rules::{CaseState, RecordKey, RecordKeyError};
-use registry_store::{CaseFilter, case_subject};
+use registry_rules::CaseState;
+use registry_store::CaseFilter;
 use serde::Serialize;
 use service_runtime::SystemClock;
-use steward_console::{
-    Actor, CaseCursor, CaseLine, CaseList, CaseSheet, DecideRequest, Desk, NotTakeable, PageRequest,
-    Statement,
-};
-use uuid::Uuid;
+use steward_console::{Actor, CaseCursor, CaseLine, CaseList, Desk, PageRequest, ProposalEnd};
 
+use super::case_decide;
+use super::case_sheet::Shown;
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
 use crate::settings::ConfigFile;
 use crate::table::write_table;
-use crate::value_text::{or_dash, value_text};
+use crate::value_text::or_dash;
 
 /// `dansync case`.
 #[derive(Debug, Subcommand)]
@@ -29,27 +27,39 @@ pub(crate) enum Case {
     #[command(after_help = "Example:
   dansync case list --as le.thi.an --config /etc/dansync/console.toml --limit 20")]
     List(List),
-    /// One open case: the competing values and where each comes from.
+    /// One case: the competing values, the records and where each comes from, and what was decided about it.
     #[command(after_help = "Example:
   dansync case show 0123456789abcdef --as le.thi.an --config /etc/dansync/console.toml")]
     Show(Show),
-    /// Take the value of one record. What `case show` showed is named with it: nobody decides about what they did not see.
-    #[command(after_help = "Example:
-  dansync case decide 0123456789abcdef --takes civil_status/birth/17/child --seen 5d41402abc4b2a76 \\
-    --reason 'certified copy of the act seen' --as le.thi.an --config /etc/dansync/console.toml")]
-    Decide(Decide),
+    /// Decide a case. What `case show` showed is named with it: nobody decides about what they did not see.
+    #[command(after_help = case_decide::EXAMPLES)]
+    Decide(case_decide::Decide),
+    /// Approve what another steward proposed: link, split, merge, or taking one of them back.
+    #[command(after_help = case_decide::APPROVE_EXAMPLE)]
+    Approve(case_decide::EndProposal),
+    /// Reject what another steward proposed.
+    Reject(case_decide::EndProposal),
+    /// Withdraw what you proposed yourself, before another steward has approved it.
+    Withdraw(case_decide::EndProposal),
+    /// Take a decision back: the rules, or the decision before it, decide again.
+    #[command(after_help = case_decide::REVERSE_EXAMPLE)]
+    Reverse(case_decide::Reverse),
+    /// Take a case on the desk: nobody else decides it until it is released.
+    Claim(Claim),
+    /// Give a case back.
+    Release(Claim),
 }
 
 /// Whose desk.
 #[derive(Debug, Args)]
-struct AtDesk {
+pub(super) struct AtDesk {
     /// The console's user who asks; it stands in the audit log.
     #[arg(long = "as", value_name = "USER", env = "DANSYNC_USER")]
     user: String,
     #[command(flatten)]
     file: ConfigFile,
     #[command(flatten)]
-    output: Output,
+    pub(super) output: Output,
 }
 
 /// `dansync case list`.
@@ -84,24 +94,12 @@ pub(crate) struct Show {
     desk: AtDesk,
 }
 
-/// `dansync case decide`.
+/// `dansync case claim` and `release`.
 #[derive(Debug, Args)]
-pub(crate) struct Decide {
+pub(crate) struct Claim {
     /// The case.
     #[arg(value_name = "CASE")]
     case_id: String,
-    /// The record whose value is to stand.
-    #[arg(long, value_name = "RECORD", value_parser = record_key)]
-    takes: RecordKey,
-    /// What `case show` gave as `seen`.
-    #[arg(long, value_name = "HASH")]
-    seen: String,
-    /// The last decision, where `case show` showed one.
-    #[arg(long, value_name = "DECISION")]
-    follows: Option<Uuid>,
-    /// The document, the rule or the result of verification.
-    #[arg(long, value_name = "TEXT")]
-    reason: String,
     #[command(flatten)]
     desk: AtDesk,
 }
@@ -115,10 +113,6 @@ fn open_state(text: &str) -> Result<CaseState, &'static str> {
     CaseState::read(text)
         .filter(|state| state.is_open())
         .ok_or("not a state of open cases; write new, reopened, waiting or under_investigation")
-}
-
-fn record_key(text: &str) -> Result<RecordKey, RecordKeyError> {
-    RecordKey::try_from(text.to_owned())
 }
 
 impl Case {
@@ -139,31 +133,43 @@ impl Case {
                 list.desk.output.show(&cases)
             }
             Self::Show(show) => {
-                let sheet = show.desk.sit(async |desk, actor| {
+                let shown = show.desk.sit(async |desk, actor| {
                     let sheet = steward_console::show_case(desk, actor, &show.case_id).await.classed()?;
-                    sheet.context("this case is not open; list the open ones with `dansync case list`")
+                    let trail = steward_console::case_trail(desk, &show.case_id).await.classed()?;
+                    if sheet.is_none() && trail.is_empty() {
+                        bail!("this case is not open; list the open ones with `dansync case list`");
+                    }
+                    Ok(Shown { sheet, decisions: trail })
                 })?;
-                show.desk.output.show(&sheet)
+                show.desk.output.show(&shown)
             }
-            Self::Decide(decide) => {
-                let request = DecideRequest {
-                    case_id: decide.case_id,
-                    takes: decide.takes,
-                    seen: decide.seen,
-                    follows: decide.follows,
-                    reason: decide.reason,
-                };
-                let decision_id = decide.desk.sit(async |desk, actor| {
-                    steward_console::decide(desk, actor, &request).await.classed()
+            Self::Decide(decide) => decide.execute(),
+            Self::Approve(proposal) => proposal.execute(ProposalEnd::Approved),
+            Self::Reject(proposal) => proposal.execute(ProposalEnd::Rejected),
+            Self::Withdraw(proposal) => proposal.execute(ProposalEnd::Withdrawn),
+            Self::Reverse(reverse) => reverse.execute(),
+            Self::Claim(claim) => {
+                claim.desk.sit(async |desk, actor| {
+                    steward_console::claim(desk, actor, &claim.case_id).await.classed()
                 })?;
-                decide.desk.output.show(&Decided { version: 1, case_id: request.case_id, decision_id })
+                claim.desk.output.show(&OnDesk::new(claim.case_id, Some(claim.desk.user.clone())))
+            }
+            Self::Release(claim) => {
+                claim.desk.sit(async |desk, actor| {
+                    steward_console::release(desk, actor, &claim.case_id).await.classed()
+                })?;
+                claim.desk.output.show(&OnDesk::new(claim.case_id, None))
             }
         }
     }
 }
 
 impl AtDesk {
-    fn sit<T>(&self, work: impl AsyncFnOnce(&Desk, &Actor) -> anyhow::Result<T>) -> anyhow::Result<T> {
+    /// Does something at the desk.
+    pub(super) fn sit<T>(
+        &self,
+        work: impl AsyncFnOnce(&Desk, &Actor) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
         let config: steward_console::Config = self.file.load()?;
         config.check()?;
         executor::run(async {
@@ -223,77 +229,25 @@ fn due_text(case: &CaseLine) -> String {
     if case.standing.overdue { format!("{due} overdue") } else { due }
 }
 
-impl Answer for CaseSheet {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let since = self.opened_at.date_naive();
-        writeln!(
-            out,
-            "case {}, {}, severity {}, since {since}",
-            self.case_id,
-            self.kind.as_str(),
-            self.severity
-        )?;
-        writeln!(out, "about {}, {}", case_subject(&self.subject), or_dash(self.field.as_ref()))?;
-        if let Some(person) = &self.person {
-            let (name, born) = (or_dash(person.name.as_ref()), or_dash(person.born.as_ref()));
-            writeln!(out, "{name}, born {born}, number …{}", or_dash(person.pin_ending.as_ref()))?;
-        }
-        if let (Some(state), Some(rule)) = (self.state, &self.rule) {
-            writeln!(out, "stands as {} by {rule}", state.as_str())?;
-        }
-        writeln!(out)?;
-        let rows: Vec<_> = self.statements.iter().map(statement_row).collect();
-        write_table(out, ["", "RECORD", "VALUE", "RANK", "STANDING", "FROM", "RECORDED", "TAKEABLE"], &rows)?;
-        if self.truncated {
-            writeln!(out, "there are more records than are shown")?;
-        }
-        let mut follows = String::new();
-        if let Some(last) = &self.last_decision {
-            let state =
-                if self.is_on_its_way() { "on its way to the registry" } else { "before what is shown" };
-            let (id, by, at) = (last.decision_id, &last.decided_by, last.decided_at.to_rfc3339());
-            writeln!(out, "decided by {by} at {at} for {}: {id}, {state}", last.takes)?;
-            follows = format!(" --follows {id}");
-        }
-        writeln!(out, "\nseen {}", self.seen)?;
-        let (case, seen) = (&self.case_id, &self.seen);
-        writeln!(
-            out,
-            "to decide: dansync case decide {case} --takes RECORD --seen {seen}{follows} --reason TEXT"
-        )
+/// Who has a case.
+#[derive(Debug, Serialize)]
+struct OnDesk {
+    version: u32,
+    case_id: String,
+    claimed_by: Option<String>,
+}
+
+impl OnDesk {
+    const fn new(case_id: String, claimed_by: Option<String>) -> Self {
+        Self { version: 1, case_id, claimed_by }
     }
 }
 
-fn statement_row(statement: &Statement) -> [String; 8] {
-    let takeable = match statement.not_takeable {
-        None => "yes",
-        Some(NotTakeable::NoAuthority) => "no: no authority",
-        Some(NotTakeable::NotInEffect) => "no: not in effect",
-        Some(NotTakeable::NotYet) => "no: not yet in effect",
-        Some(NotTakeable::Key) => "no: key cannot travel",
-    };
-    [
-        if statement.stands { "*" } else { "" }.to_owned(),
-        statement.record_key.to_string(),
-        value_text(&statement.value),
-        or_dash(statement.rank),
-        statement.standing.as_str().to_owned(),
-        or_dash(statement.valid_from),
-        or_dash(statement.recorded_at.map(|at| at.date_naive())),
-        takeable.to_owned(),
-    ]
-}
-
-/// What was recorded.
-#[derive(Debug, Serialize)]
-struct Decided {
-    version: u32,
-    case_id: String,
-    decision_id: Uuid,
-}
-
-impl Answer for Decided {
+impl Answer for OnDesk {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "decision {} recorded; the registry follows when it is captured", self.decision_id)
+        match &self.claimed_by {
+            Some(user) => writeln!(out, "case {} is on the desk of {user}", self.case_id),
+            None => writeln!(out, "case {} is free", self.case_id),
+        }
     }
 }

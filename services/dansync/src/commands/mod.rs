@@ -3,6 +3,8 @@
 mod agreement;
 mod agreement_sheet;
 mod case;
+mod case_decide;
+mod case_sheet;
 mod config;
 mod console;
 mod control;

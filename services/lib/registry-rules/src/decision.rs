@@ -26,7 +26,7 @@ pub struct Decision {
     pub considered: Vec<Considered>,
     /// When it was decided.
     pub decided_at: DateTime<Utc>,
-    /// The decision that it takes back.
+    /// The decision that it takes back. Such a decision says nothing itself: the rules decide again.
     pub reverses: Option<String>,
 }
 
@@ -72,7 +72,9 @@ impl Decision {
 pub(crate) fn in_force<'a>(decisions: &'a [Decision], field: &FieldName) -> Option<&'a Decision> {
     decisions
         .iter()
-        .filter(|d| d.field == *field && !is_reversed(decisions, &d.id, decisions.len()))
+        .filter(|d| {
+            d.field == *field && d.reverses.is_none() && !is_reversed(decisions, &d.id, decisions.len())
+        })
         .max_by_key(|d| (d.decided_at, &d.id))
 }
 

@@ -138,6 +138,14 @@ impl IdentityDecision {
     }
 }
 
+/// What a decision that sends a record back asks its source: the record, and the code of the question.
+pub fn asked(record: &SourceRecord) -> Option<(RecordKey, &str)> {
+    let is_asked = record.standing != Standing::Withdrawn
+        && text(record, "ruling") == Some(RulingKind::SendBack.as_str());
+    let key = text(record, "record").filter(|_| is_asked)?;
+    Some((RecordKey::try_from(key.to_owned()).ok()?, text(record, "question")?))
+}
+
 fn text<'a>(record: &'a SourceRecord, name: &str) -> Option<&'a str> {
     let field = record.fields.iter().find(|(field, _)| field.as_str().strip_prefix("steward.") == Some(name));
     field.and_then(|(_, value)| value.text())
@@ -220,6 +228,18 @@ mod tests {
             assert_eq!(decision.ruling.as_ref().unwrap().kind, kind);
             assert_eq!(decision.named().count(), if kind.names_two() { 2 } else { 1 });
             assert_eq!(unfit, Err(DecisionError("other_record")), "{}", kind.as_str());
+        }
+    }
+
+    #[test]
+    fn only_what_is_sent_back_asks_its_source() {
+        for kind in RulingKind::ALL {
+            let fields = [&[("ruling", kind.as_str()), ("question", "check_person")], &SUBJECT[..]].concat();
+            let sent_back = record(&fields);
+            let expected =
+                (kind == RulingKind::SendBack).then_some(("residence/person/9/resident", "check_person"));
+            let found = asked(&sent_back);
+            assert_eq!(found.as_ref().map(|(key, question)| (key.as_str(), *question)), expected);
         }
     }
 

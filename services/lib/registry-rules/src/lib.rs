@@ -90,7 +90,7 @@ pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
 pub use guard::{GuardViolation, covered, guard};
 pub use identifier::{Identifier, IdentifierKind, Pin, PinError};
-pub use identity_decision::{IDENTITY_DECISION, IdentityDecision, NamedRecord, Ruling, RulingKind};
+pub use identity_decision::{IDENTITY_DECISION, IdentityDecision, NamedRecord, Ruling, RulingKind, asked};
 pub use known::{
     Known, KnownPerson, MAX_TIES, STEWARD, Terms, decisions_about, offered_keys, relation_group,
 };

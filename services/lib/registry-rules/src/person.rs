@@ -225,7 +225,7 @@ pub struct Answer {
     pub outcome: AnswerKind,
     /// With `PinIssued`: the number. Never logged.
     pub pin: Option<String>,
-    /// With `Held`: the case; with `Decided`: the decision.
+    /// With `Held`: the case, or `asked:` and the code of a steward's question; with `Decided`: the decision.
     pub detail: Option<String>,
     /// With `Held`: the day by which the case is to be decided.
     pub deadline: Option<NaiveDate>,

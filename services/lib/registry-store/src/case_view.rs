@@ -3,12 +3,14 @@
 
 use crate::case_standing::{CaseStanding, StandingColumns, standing_columns};
 use crate::cases::read_subject;
+use crate::record_place::{RecordPlace, places};
 use crate::{StoreError, history, show};
 use chrono::{DateTime, Utc};
 use registry_rules::{
     CaseFinding, CaseKind, CaseState, CaseSubject, PersonId, PersonImage, RecordKey, SourceRecord,
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Records of one person that are read at most: beyond it a person is an error of matching, and nobody can compare them.
 const MOST_RECORDS: i64 = 500;
@@ -59,8 +61,10 @@ pub struct CaseFacts {
     pub case: OpenCase,
     /// What stands for the person; none before the first load ends, and for the case of a record without a person.
     pub image: Option<PersonImage>,
-    /// The person's records as they stand, by key; without a person the case's own.
+    /// The person's records and the case's own as they stand, by key.
     pub records: Vec<SourceRecord>,
+    /// Where each of them stands.
+    pub places: BTreeMap<RecordKey, RecordPlace>,
     /// Whether the person has more than were read.
     pub truncated: bool,
 }
@@ -128,7 +132,7 @@ pub async fn grant_case_view(owner: &PgPool, role: &str) -> Result<(), StoreErro
             .fetch_one(owner)
             .await?;
     let tables =
-        "registry_case, case_pair, business_day, record_latest, record_version, person_version, anchor";
+        "registry_case, case_pair, business_day, record_latest, record_version, person_version, anchor, link";
     for statement in [
         format!("grant connect on database {database} to {role}"),
         format!("grant select on {tables} to {role}"),
@@ -195,16 +199,18 @@ pub async fn case_facts(pool: &PgPool, case_id: &str) -> Result<Option<CaseFacts
         Some(person) => image_of(&mut transaction, person).await?,
         None => None,
     };
-    let keys = match person {
-        Some(person) => record_keys(&mut transaction, person).await?,
-        None => case.finding.records.iter().map(|key| key.as_str().to_owned()).collect(),
-    };
+    let mut keys: BTreeSet<String> = case.finding.records.iter().map(|key| key.as_str().to_owned()).collect();
+    if let Some(person) = person {
+        keys.extend(record_keys(&mut transaction, person).await?);
+    }
+    let keys: Vec<String> = keys.into_iter().collect();
     let mut records = records(&mut transaction, &keys).await?;
+    let places = places(&mut transaction, &keys).await?;
     transaction.commit().await?;
     let most = usize::try_from(MOST_RECORDS).unwrap_or(usize::MAX);
     let truncated = records.len() > most;
     records.truncate(most);
-    Ok(Some(CaseFacts { case, image, records, truncated }))
+    Ok(Some(CaseFacts { case, image, records, places, truncated }))
 }
 
 /// The person that a case is about, under the id that stands now.

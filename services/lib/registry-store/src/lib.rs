@@ -30,6 +30,7 @@ mod person_pages;
 mod persons;
 mod positions;
 mod rebuild;
+mod record_place;
 mod records_now;
 mod register;
 mod rehearse;
@@ -102,6 +103,7 @@ pub use rebuild::{
     KeptVersion, begin_recall, clear_derived, is_recalled, is_untouched, put_facts, recall_anchors,
     recall_persons, sessions_at_work, siblings_at, take_over_links, take_over_persons, versions_after,
 };
+pub use record_place::{AnchorMove, DecisionEffect, EffectQuestion, RecordPlace, decision_effect};
 pub use records_now::records_now;
 pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};

@@ -1,12 +1,13 @@
-//! The one action: take the value of a record. Decision, its place in the case's chain and the audit entry are one
-//! transaction.
+//! Deciding a case. Decision, its place in the case's chain and the audit entry are one transaction.
 
+use super::action::Action;
+use super::chain::{self, Chained};
 use super::decision_row::DecisionRow;
+use super::identity_row::{IdentityRow, needs_a_second};
 use super::open::{Desk, DeskError};
-use super::show_case;
+use super::{proposal, show_case};
 use crate::access::user::{self, Role, UserError};
 use crate::audit::{self, Actor, Channel, Entry};
-use registry_rules::RecordKey;
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
@@ -18,14 +19,23 @@ const REASON_LENGTHS: std::ops::RangeInclusive<usize> = 10..=2000;
 pub struct DecideRequest {
     /// The case.
     pub case_id: String,
-    /// The record whose value is to stand.
-    pub takes: RecordKey,
-    /// The sheet's `seen`: the values that were before their eyes.
+    /// What is decided.
+    pub action: Action,
+    /// The sheet's `seen`: the values and places that were before their eyes.
     pub seen: String,
     /// The last decision that the sheet showed.
     pub follows: Option<Uuid>,
     /// Why.
     pub reason: String,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// It is recorded: a decision with this id.
+    Recorded(Uuid),
+    /// It moves persons: a proposal with this id waits for a second steward.
+    Proposed(Uuid),
 }
 
 /// Why a decision was not recorded. Nothing is written then.
@@ -43,6 +53,40 @@ pub enum DecideError {
     /// The record states nothing that can be taken.
     #[error("this record's value cannot be taken; `dansync case show` says which can")]
     NotTakeable,
+    /// This kind of decision answers no case of this kind.
+    #[error("this kind of case takes no such decision; `dansync case show` lists those it takes")]
+    Kind,
+    /// The record is not shown, or is attached nowhere.
+    #[error("record: not among the records that the case shows; `dansync case show` lists them")]
+    Record,
+    /// One record too many or too few, or the same twice.
+    #[error("other: link, merge, keep-separate and confirm-twins name two different records, the others one")]
+    Other,
+    /// A question to the source is missing, or has no place.
+    #[error("question: send-back takes one of the coded questions, the others none")]
+    Question,
+    /// It would change nothing.
+    #[error(
+        "this would change nothing: records to be joined are one person's already, or the record to be split stands alone"
+    )]
+    NoEffect,
+    /// No such decision.
+    #[error("decision: the console has recorded no such decision; `dansync case show` lists those of a case")]
+    UnknownDecision,
+    /// It is taken back already.
+    #[error("decision: taken back already; take the later decision back to let this one stand again")]
+    TakenBack,
+    /// No such proposal waits.
+    #[error("proposal: no such proposal waits; `dansync case show` lists those of a case")]
+    NoProposal,
+    /// The second steward must be another one.
+    #[error(
+        "a proposal is approved or rejected by another steward than the one who made it, and withdrawn by that one"
+    )]
+    SamePerson,
+    /// Somebody else has the case.
+    #[error("another steward has this case on the desk; ask them to release it")]
+    Claimed,
     /// The reason is missing, too short or too long.
     #[error("a reason has 10 to 2000 characters; name the document, the rule or the result of verification")]
     Reason,
@@ -57,48 +101,137 @@ impl From<sqlx::Error> for DecideError {
     }
 }
 
-/// Records the decision and returns its id.
+/// Records the decision, or the proposal where a second steward has to agree.
 ///
 /// # Errors
 /// See [`DecideError`].
-pub async fn decide(desk: &Desk, actor: &Actor, request: &DecideRequest) -> Result<Uuid, DecideError> {
-    let role = role_now(desk, actor).await?;
-    if !role.is_some_and(Role::may_decide) {
-        return Err(DecideError::NotAllowed);
-    }
-    let reason = request.reason.trim();
-    if !REASON_LENGTHS.contains(&reason.chars().count()) {
-        return Err(DecideError::Reason);
-    }
+pub async fn decide(desk: &Desk, actor: &Actor, request: &DecideRequest) -> Result<Decided, DecideError> {
+    may_decide(desk, actor).await?;
+    let reason = reason(&request.reason)?;
     let sheet = show_case::read(desk, &request.case_id).await?.ok_or(DecideError::NotOpen)?;
     let last = sheet.last_decision.as_ref().map(|last| last.decision_id);
     if sheet.seen != request.seen || last != request.follows {
         return Err(DecideError::Changed);
     }
-    let row = DecisionRow::taking(&sheet, &request.takes, &desk.key, desk.clock.now())
-        .ok_or(DecideError::NotTakeable)?;
-    let mut transaction = desk.console.begin().await?;
-    insert(&mut transaction, &row).await?;
-    let is_next = chain(&mut transaction, &row, request, actor).await?;
-    if !is_next {
-        transaction.rollback().await?;
-        return Err(DecideError::Changed);
+    if sheet.claim.as_ref().is_some_and(|claim| claim.claimed_by != actor.name) {
+        return Err(DecideError::Claimed);
     }
+    let case = AboutCase { case_id: &request.case_id, follows: request.follows, seen: &request.seen, reason };
+    match &request.action {
+        Action::TakeValue(takes) => {
+            let row = DecisionRow::taking(&sheet, takes, &desk.key, desk.clock.now())
+                .ok_or(DecideError::NotTakeable)?;
+            record_value(desk, actor, &case, &row).await.map(Decided::Recorded)
+        }
+        Action::Rule(action) => {
+            let row = IdentityRow::of(&sheet, action, &desk.key, desk.clock.now())?;
+            if desk.second_approval && needs_a_second(&row) {
+                return proposal::put(desk, actor, &case, &row).await.map(Decided::Proposed);
+            }
+            let mut transaction = desk.console.begin().await?;
+            record_identity(&mut transaction, actor, &case, &row, "case_decided").await?;
+            transaction.commit().await?;
+            Ok(Decided::Recorded(row.decision_id))
+        }
+    }
+}
+
+/// The case that a decision is about, and why.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AboutCase<'a> {
+    pub(super) case_id: &'a str,
+    pub(super) follows: Option<Uuid>,
+    pub(super) seen: &'a str,
+    pub(super) reason: &'a str,
+}
+
+/// Whether the actor may decide now, whatever they might when the page was opened.
+pub(super) async fn may_decide(desk: &Desk, actor: &Actor) -> Result<(), DecideError> {
+    let role = role_now(desk, actor).await?;
+    if role.is_some_and(Role::may_decide) { Ok(()) } else { Err(DecideError::NotAllowed) }
+}
+
+/// The reason without white space around it, if it is one.
+pub(super) fn reason(text: &str) -> Result<&str, DecideError> {
+    let reason = text.trim();
+    if REASON_LENGTHS.contains(&reason.chars().count()) { Ok(reason) } else { Err(DecideError::Reason) }
+}
+
+/// Records a decision about a value.
+pub(super) async fn record_value(
+    desk: &Desk,
+    actor: &Actor,
+    case: &AboutCase<'_>,
+    row: &DecisionRow,
+) -> Result<Uuid, DecideError> {
+    let mut transaction = desk.console.begin().await?;
+    insert(&mut transaction, row).await.map_err(taken_back_or)?;
+    let decision = Chained::Value(row.decision_id);
+    put_in_chain(&mut transaction, actor, case, decision).await?;
     let entry = Entry {
-        case_id: Some(&request.case_id),
+        case_id: Some(case.case_id),
         decision_id: Some(row.decision_id),
         field: Some(&row.field),
         takes: Some(&row.takes),
-        reason: Some(reason),
-        ..Entry::of("case_decided", actor, row.decided_at)
+        reason: Some(case.reason),
+        ..Entry::of(action_of(row.reverses, "case_decided"), actor, row.decided_at)
     };
     audit::write(&mut *transaction, &entry).await?;
     transaction.commit().await?;
-    tracing::info!(decision = %row.decision_id, case = %request.case_id, field = %row.field, "decision recorded");
+    tracing::info!(decision = %row.decision_id, case = %case.case_id, field = %row.field, "decision recorded");
     Ok(row.decision_id)
 }
 
-/// The rights that the actor has now, whatever they were when the page was opened.
+/// Records a decision about who a record belongs to, in a transaction that the caller ends.
+pub(super) async fn record_identity(
+    transaction: &mut Transaction<'_, Postgres>,
+    actor: &Actor,
+    case: &AboutCase<'_>,
+    row: &IdentityRow,
+    action: &'static str,
+) -> Result<(), DecideError> {
+    row.insert(transaction).await.map_err(taken_back_or)?;
+    put_in_chain(transaction, actor, case, Chained::Identity(row.decision_id)).await?;
+    let entry = Entry {
+        case_id: Some(case.case_id),
+        identity_decision_id: Some(row.decision_id),
+        takes: row.subject.as_ref().map(|(record, _)| record),
+        reason: Some(case.reason),
+        ..Entry::of(action_of(row.reverses, action), actor, row.decided_at)
+    };
+    audit::write(&mut **transaction, &entry).await?;
+    let kind = row.ruling.map_or("take_back", registry_rules::RulingKind::as_str);
+    tracing::info!(decision = %row.decision_id, case = %case.case_id, kind, "decision recorded");
+    Ok(())
+}
+
+fn action_of(reverses: Option<Uuid>, action: &'static str) -> &'static str {
+    if reverses.is_some() { "decision_taken_back" } else { action }
+}
+
+/// Of two who take the same decision back at once the table lets one through.
+fn taken_back_or(error: sqlx::Error) -> DecideError {
+    let is_second = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+    if is_second { DecideError::TakenBack } else { error.into() }
+}
+
+async fn put_in_chain(
+    transaction: &mut Transaction<'_, Postgres>,
+    actor: &Actor,
+    case: &AboutCase<'_>,
+    decision: Chained,
+) -> Result<(), DecideError> {
+    let link = chain::Link {
+        case_id: case.case_id,
+        follows: case.follows,
+        decision,
+        seen: case.seen,
+        decided_by: &actor.name,
+    };
+    // What is not committed is rolled back when the transaction is dropped.
+    if chain::put(transaction, &link).await? { Ok(()) } else { Err(DecideError::Changed) }
+}
+
 async fn role_now(desk: &Desk, actor: &Actor) -> Result<Option<Role>, DecideError> {
     match user::find(&desk.console, &actor.name).await {
         Ok(user) => Ok(user.map(|user| user.role)),
@@ -121,27 +254,6 @@ async fn insert(transaction: &mut Transaction<'_, Postgres>, row: &DecisionRow) 
     .execute(&mut **transaction)
     .await?;
     Ok(())
-}
-
-/// Puts the decision after the one that the steward saw; false when another one is there already.
-async fn chain(
-    transaction: &mut Transaction<'_, Postgres>,
-    row: &DecisionRow,
-    request: &DecideRequest,
-    actor: &Actor,
-) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query(
-        "insert into console.case_decision (case_id, follows, decision_id, seen, decided_by)
-         values ($1, $2, $3, $4, $5) on conflict (case_id, follows) do nothing",
-    )
-    .bind(&request.case_id)
-    .bind(request.follows.unwrap_or_else(Uuid::nil))
-    .bind(row.decision_id)
-    .bind(&request.seen)
-    .bind(&actor.name)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// The steward who acts through the command line.

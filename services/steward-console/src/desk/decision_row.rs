@@ -50,7 +50,7 @@ impl DecisionRow {
 
 /// Of two decisions the later stands, so a clock that was set back must not make this one the earlier. PostgreSQL keeps
 /// microseconds.
-fn after_the_last(now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
+pub(super) fn after_the_last(now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<Utc> {
     let now = DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now);
     match last {
         Some(last) if last >= now => last + TimeDelta::microseconds(1),
@@ -59,7 +59,7 @@ fn after_the_last(now: DateTime<Utc>, last: Option<DateTime<Utc>>) -> DateTime<U
 }
 
 /// JSON that survives every treatment of texts on its way: no letter beyond ASCII, no white space.
-fn ascii_json(considered: &Vec<Considered>) -> String {
+pub(super) fn ascii_json(considered: &Vec<Considered>) -> String {
     // Keys and hashes are texts: writing them cannot fail.
     let json = serde_json::to_string(considered).unwrap_or_default();
     let mut out = String::with_capacity(json.len());

@@ -100,6 +100,39 @@ fn a_reversal_names_what_it_takes_back() {
 }
 
 #[test]
+fn what_is_taken_back_lets_the_rules_decide_again() {
+    let rules = Rules::embedded().unwrap();
+    let records = records();
+    let first = row(&sheet_of(records.clone()), "residence/person/R-77/resident").unwrap();
+    let back = DecisionRow {
+        decision_id: Uuid::from_u128(1),
+        reverses: Some(first.decision_id),
+        decided_at: first.decided_at + TimeDelta::seconds(1),
+        ..first.clone()
+    };
+    let merged = |rows: &[&DecisionRow]| {
+        let decisions: Vec<_> =
+            rows.iter().map(|row| Decision::from_record(&captured(row)).unwrap().unwrap()).collect();
+        let outcome = merge(&MergeInput {
+            person_id: Uuid::from_u128(42),
+            absorbed: &[],
+            records: &records,
+            register: &[],
+            ties: &[],
+            decisions: &decisions,
+            catalogue: &rules.catalogue,
+            key: &key(),
+            business_date: today(),
+        });
+        (outcome.image.fields, outcome.cases)
+    };
+    let untouched = merged(&[]);
+    assert_ne!(merged(&[&first]), untouched);
+    assert_eq!(merged(&[&first, &back]), untouched);
+    assert_eq!(merged(&[&back, &first]), untouched);
+}
+
+#[test]
 fn the_decision_changes_what_stands_and_closes_the_case() {
     let rules = Rules::embedded().unwrap();
     let records = records();
@@ -153,6 +186,7 @@ fn a_later_decision_is_later_whatever_the_clock_says() {
     let last = now() + TimeDelta::hours(1);
     sheet.last_decision = Some(RecordedDecision {
         decision_id: Uuid::nil(),
+        kind: "take_value".to_owned(),
         takes: String::new(),
         decided_by: "an".to_owned(),
         decided_at: last,

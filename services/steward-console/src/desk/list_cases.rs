@@ -75,7 +75,9 @@ pub async fn list_cases(desk: &Desk, actor: &Actor, page: PageRequest) -> Result
     cases.truncate(limit);
     let ids: Vec<&str> = cases.iter().map(|one| one.case.case_id.as_str()).collect();
     let decided: Vec<(String, DateTime<Utc>)> = sqlx::query_as(
-        "select c.case_id, max(d.decided_at) from console.case_decision c join console.decision d using (decision_id)
+        "select c.case_id, max(coalesce(d.decided_at, i.decided_at)) from console.case_decision c
+           left join console.decision d on d.decision_id = c.decision_id
+           left join console.identity_decision i on i.decision_id = c.identity_decision_id
          where c.case_id = any($1) group by c.case_id",
     )
     .bind(&ids)

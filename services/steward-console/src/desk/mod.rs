@@ -1,19 +1,36 @@
 //! What a steward does, by page or by command: list the open cases, look at one, decide it.
 
+mod action;
+mod chain;
+mod claim;
 mod decide;
 mod decision_row;
+mod identity_row;
 mod list_cases;
 mod open;
+mod proposal;
 mod rank;
+mod reverse;
 pub(crate) mod sheet;
 mod show_case;
+mod shown_record;
 #[cfg(test)]
 pub(crate) mod synthetic;
+mod trail;
 
-pub use decide::{DecideError, DecideRequest, command_actor, decide};
+pub use action::{Action, Question, RuleAction};
+pub(crate) use action::{kinds_for, moves_persons};
+pub use claim::{Claim, claim, release};
+pub use decide::{DecideError, DecideRequest, Decided, command_actor, decide};
 pub use decision_row::DecisionRow;
+pub use identity_row::IdentityRow;
 pub(crate) use list_cases::is_case_id;
 pub use list_cases::{CaseLine, CaseList, PageRequest, cursor_text, list_cases, parse_cursor};
 pub use open::{Desk, DeskError};
+pub(crate) use proposal::pending_of as pending;
+pub use proposal::{Proposal, ProposalEnd, end_proposal};
+pub use reverse::{ReverseRequest, reverse};
 pub use sheet::{CaseSheet, NotTakeable, PersonLine, RecordedDecision, Statement};
 pub use show_case::show_case;
+pub use shown_record::ShownRecord;
+pub use trail::{TrailEntry, case_trail};

@@ -23,6 +23,8 @@ pub struct Desk {
     pub(crate) rules: Arc<Rules>,
     pub(crate) key: FingerprintKey,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Whether what moves persons waits for a second steward.
+    pub(crate) second_approval: bool,
 }
 
 /// Why the desk cannot do its work now.
@@ -61,6 +63,7 @@ impl Desk {
             rules: Arc::new(Rules::embedded().context(ExitClass::Bug)?),
             key: fingerprint_key(secret.expose_secret()),
             clock,
+            second_approval: config.second_approval,
         })
     }
 }

@@ -1,5 +1,9 @@
 //! One case as a sheet: the competing values side by side, where each comes from, which stands and by which rule.
 
+use super::action::kinds_for;
+use super::claim::Claim;
+use super::proposal::Proposal;
+use super::shown_record::ShownRecord;
 use crate::difference::{self, Difference};
 use crate::rules::Rules;
 use crate::vocabulary;
@@ -45,12 +49,20 @@ pub struct CaseSheet {
     pub rule: Option<String>,
     /// What the sources say: what stands first, then by authority.
     pub statements: Vec<Statement>,
+    /// The records, where the question is who they belong to: those in question first.
+    pub records: Vec<ShownRecord>,
+    /// What can be decided beside taking a value.
+    pub rulings: Vec<&'static str>,
     /// Whether there are more than are shown.
     pub truncated: bool,
-    /// Keyed hash over all values shown: a decision names it, so that nobody decides about values they did not see.
+    /// Keyed hash over all values and places shown: a decision names it, so that nobody decides about values they did not see.
     pub seen: String,
     /// The last decision about this case.
     pub last_decision: Option<RecordedDecision>,
+    /// What waits for a second steward.
+    pub proposals: Vec<Proposal>,
+    /// Who has it on the desk.
+    pub claim: Option<Claim>,
 }
 
 /// A person in one line; the number masked.
@@ -114,11 +126,13 @@ pub enum NotTakeable {
 }
 
 /// A decision, as the console recorded it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct RecordedDecision {
     /// Its id.
     pub decision_id: Uuid,
-    /// The record whose value it takes.
+    /// `take_value`, `take_back` or the name of a ruling.
+    pub kind: String,
+    /// The record whose value it takes, or that it is about; empty for one that only takes another back.
     pub takes: String,
     /// Who decided.
     pub decided_by: String,
@@ -129,7 +143,7 @@ pub struct RecordedDecision {
 }
 
 impl CaseSheet {
-    /// Makes the sheet; `last_decision` is filled in by who reads the console's database.
+    /// Makes the sheet; what the console's own database says of the case is filled in by who reads it.
     pub(crate) fn of(facts: &CaseFacts, rules: &Rules, key: &FingerprintKey, today: NaiveDate) -> Self {
         let finding = &facts.case.finding;
         let definition = finding.field.as_ref().and_then(|field| rules.catalogue.get(field));
@@ -141,7 +155,8 @@ impl CaseSheet {
             facts.records.iter().filter_map(of).collect()
         });
         statements.sort_by_cached_key(Statement::order);
-        let truncated = facts.truncated || statements.len() > MOST_STATEMENTS;
+        let (records, more) = ShownRecord::all(facts, rules);
+        let truncated = facts.truncated || more || statements.len() > MOST_STATEMENTS;
         statements.truncate(MOST_STATEMENTS);
         if let Some(definition) = definition {
             compare(&mut statements, standing.map(|s| &s.value), definition.comparison);
@@ -157,10 +172,14 @@ impl CaseSheet {
             person: facts.image.as_ref().map(PersonLine::of),
             state: standing.map(|s| s.state),
             rule: standing.map(|s| s.rule.clone()),
-            seen: key.claims(statements.iter().map(|s| (&s.record_key, &s.value))),
+            seen: seen(&statements, &records, key),
             statements,
+            records,
+            rulings: kinds_for(finding.kind).iter().map(|kind| kind.as_str()).collect(),
             truncated,
             last_decision: None,
+            proposals: Vec::new(),
+            claim: None,
         }
     }
 
@@ -173,6 +192,13 @@ impl CaseSheet {
     pub(crate) fn statement(&self, record_key: &RecordKey) -> Option<&Statement> {
         self.statements.iter().find(|statement| statement.record_key == *record_key)
     }
+}
+
+/// Keyed hash over all that is shown.
+fn seen(statements: &[Statement], records: &[ShownRecord], key: &FingerprintKey) -> String {
+    let places: Vec<_> = records.iter().map(|record| (&record.record_key, record.seen(key))).collect();
+    let values = statements.iter().map(|statement| (&statement.record_key, &statement.value));
+    key.claims(values.chain(places.iter().map(|(record, seen)| (*record, seen))))
 }
 
 impl PersonLine {
@@ -190,7 +216,7 @@ impl PersonLine {
     }
 }
 
-fn ending(number: &str) -> String {
+pub(super) fn ending(number: &str) -> String {
     let hidden = number.chars().count().saturating_sub(SHOWN_DIGITS);
     number.chars().skip(hidden).collect()
 }

@@ -73,6 +73,16 @@ fn seen_changes_with_any_value_shown_and_with_nothing_else() {
 }
 
 #[test]
+fn seen_changes_when_a_record_stands_elsewhere() {
+    let rules = Rules::embedded().unwrap();
+    let mut facts = case_about("birth_name", records(), &rules.catalogue);
+    let seen = |facts: &CaseFacts| CaseSheet::of(facts, &rules, &key(), today()).seen;
+    let before = seen(&facts);
+    facts.places.values_mut().next().unwrap().anchor.push('1');
+    assert_ne!(seen(&facts), before);
+}
+
+#[test]
 fn the_number_is_masked() {
     let sheet = sheet(records());
     let person = sheet.person.unwrap();
@@ -112,9 +122,13 @@ fn the_json_has_stable_keys_and_no_whole_number() {
             "state",
             "rule",
             "statements",
+            "records",
+            "rulings",
             "truncated",
             "seen",
             "last_decision",
+            "proposals",
+            "claim",
         ]
     );
     assert!(!json.to_string().contains(crate::desk::synthetic::PIN));

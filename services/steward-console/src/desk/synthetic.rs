@@ -5,7 +5,7 @@ use registry_rules::{
     IdentifierKind, MergeInput, Pin, RecordKey, RegisterEntry, RowKey, SourceRecord, Standing, Version,
     merge,
 };
-use registry_store::{CaseFacts, OpenCase};
+use registry_store::{CaseFacts, OpenCase, RecordPlace};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -109,7 +109,14 @@ pub(crate) fn case_about(field: &str, records: Vec<SourceRecord>, catalogue: &Fi
             persons: Vec::new(),
         },
         image: Some(outcome.image),
+        places: places(&records),
         records,
         truncated: false,
     }
+}
+
+/// All of them with one person, by one anchor.
+fn places(records: &[SourceRecord]) -> BTreeMap<RecordKey, RecordPlace> {
+    let place = RecordPlace { anchor: format!("pin:{PIN}"), person_id: Some(Uuid::from_u128(42)) };
+    records.iter().map(|record| (record.record_key.clone(), place.clone())).collect()
 }

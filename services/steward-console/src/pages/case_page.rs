@@ -1,24 +1,26 @@
-//! One case: the competing values side by side, and the form that takes one of them.
+//! One case: the competing values and the records side by side, the forms that decide it, and what was decided.
 
 use super::app::App;
+use super::case_acts::{FormError, Sent};
 use super::cases_page::{field_title, short};
 use super::column::Column;
-use super::page::{Frame, go, show};
+use super::decided_page::DecidedPage;
+use super::page::{Frame, reader_of, show};
+use super::records::Records;
 use super::refusal::Refusal;
+use super::rule_form::RuleForm;
+use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
-use crate::desk::{CaseSheet, DecideError, DecideRequest, decide as decide_case, is_case_id, show_case};
+use crate::desk::{CaseSheet, DeskError, TrailEntry, case_trail, is_case_id, pending, show_case};
 use crate::language::Texts;
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
 use crate::vocabulary;
 use askama::Template;
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use registry_rules::{CaseKind, RecordKey};
-use serde::Deserialize;
+use registry_rules::CaseKind;
 
 #[derive(Template)]
 #[template(path = "case.html")]
@@ -38,6 +40,13 @@ pub(super) struct CasePage {
     decided: Option<Decided>,
     form: Option<DecideForm>,
     why_no_form: &'static str,
+    records: Records,
+    rule_form: Option<RuleForm>,
+    trail: Vec<TrailLine>,
+    proposals: Vec<ProposalLine>,
+    claim: Option<String>,
+    /// Of the forms of those who may decide.
+    form_token: Option<String>,
     error: Option<FormError>,
 }
 
@@ -66,101 +75,63 @@ struct DecideForm {
     reason: String,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct FormError {
-    text: &'static str,
-    /// The field that it is about.
-    target: &'static str,
-}
-
-/// What the browser sends. Nothing is preselected, so `takes` may be missing.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Sent {
-    #[serde(default)]
-    form_token: String,
-    #[serde(default)]
-    takes: String,
-    #[serde(default)]
-    seen: String,
-    #[serde(default)]
-    follows: String,
-    #[serde(default)]
-    reason: String,
-}
-
 /// `GET /cases/{id}`.
 pub(super) async fn show_page(State(app): State<App>, member: Member, Path(id): Path<String>) -> Response {
     answer(&app, &member, &id, &Sent::default(), None).await
 }
 
-/// `POST /cases/{id}/decide`.
-pub(super) async fn decide(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<String>,
-    form: Result<Form<Sent>, FormRejection>,
-) -> Response {
-    let Ok(Form(sent)) = form else {
-        return Refusal::BAD_REQUEST.page(&member.visitor);
-    };
-    if !member.user.token.made(&sent.form_token) {
-        return Refusal::FORBIDDEN.page(&member.visitor);
-    }
-    let t = member.visitor.language.texts();
-    let Ok(takes) = RecordKey::try_from(sent.takes.clone()) else {
-        let error = FormError { text: t.choose_a_source, target: "takes" };
-        return answer(&app, &member, &id, &sent, Some(error)).await;
-    };
-    let request = DecideRequest {
-        case_id: id.clone(),
-        takes,
-        seen: sent.seen.clone(),
-        follows: sent.follows.parse().ok(),
-        reason: sent.reason.clone(),
-    };
-    match decide_case(&app.desk, &member.actor(), &request).await {
-        Ok(_) => go("/cases?decided=1"),
-        Err(error) => refuse(&app, &member, &sent, &request, error).await,
-    }
-}
-
-async fn refuse(
+/// The case as it is now, open or decided, with what was sent and what is wrong with it.
+pub(super) async fn answer(
     app: &App,
     member: &Member,
+    id: &str,
     sent: &Sent,
-    request: &DecideRequest,
-    error: DecideError,
+    error: Option<FormError>,
 ) -> Response {
-    let t = member.visitor.language.texts();
-    let error = match error {
-        DecideError::NotAllowed => return Refusal::FORBIDDEN.page(&member.visitor),
-        DecideError::NotOpen => return Refusal::CASE_CLOSED.page(&member.visitor),
-        DecideError::Desk(error) => return Refusal::unavailable(&error).page(&member.visitor),
-        DecideError::Changed => FormError { text: t.values_changed, target: "values" },
-        DecideError::NotTakeable => FormError { text: t.choose_a_source, target: "takes" },
-        DecideError::Reason => FormError { text: t.give_a_reason, target: "reason" },
-    };
-    answer(app, member, &request.case_id, sent, Some(error)).await
-}
-
-async fn answer(app: &App, member: &Member, id: &str, sent: &Sent, error: Option<FormError>) -> Response {
     if !is_case_id(id) {
         return Refusal::CASE_CLOSED.page(&member.visitor);
     }
-    match show_case(&app.desk, &member.actor(), id).await {
-        Ok(Some(sheet)) => {
-            app.metrics.viewed(SensitiveView::Case);
-            let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-            show(status, &CasePage::of(&sheet, &app.desk.rules, Frame::of(&member.visitor), sent, error))
-        }
-        Ok(None) => Refusal::CASE_CLOSED.page(&member.visitor),
+    match page(app, member, id, sent, error).await {
+        Ok(response) => response,
         Err(error) => Refusal::unavailable(&error).page(&member.visitor),
     }
 }
 
+async fn page(
+    app: &App,
+    member: &Member,
+    id: &str,
+    sent: &Sent,
+    error: Option<FormError>,
+) -> Result<Response, DeskError> {
+    let frame = Frame::of(&member.visitor);
+    let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let sheet = show_case(&app.desk, &member.actor(), id).await?;
+    let trail = case_trail(&app.desk, id).await?;
+    Ok(match sheet {
+        Some(sheet) => {
+            app.metrics.viewed(SensitiveView::Case);
+            let shown = Shown { sheet: &sheet, trail: &trail };
+            show(status, &CasePage::of(&shown, &app.desk.rules, frame, sent, error))
+        }
+        None if trail.is_empty() => Refusal::CASE_CLOSED.page(&member.visitor),
+        None => {
+            let proposals = pending(&app.desk, id).await?;
+            show(status, &DecidedPage::of(id, &trail, &proposals, frame, error))
+        }
+    })
+}
+
+/// A case, and what was decided about it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'a> {
+    pub(super) sheet: &'a CaseSheet,
+    pub(super) trail: &'a [TrailEntry],
+}
+
 impl CasePage {
-    fn of(sheet: &CaseSheet, rules: &Rules, frame: Frame, sent: &Sent, error: Option<FormError>) -> Self {
-        let (t, language) = (frame.t, frame.language);
+    fn of(shown: &Shown<'_>, rules: &Rules, frame: Frame, sent: &Sent, error: Option<FormError>) -> Self {
+        let (sheet, t, language) = (shown.sheet, frame.t, frame.language);
         let may_decide = frame.user.as_ref().filter(|user| user.may_decide);
         let columns: Vec<_> = Column::all(sheet, rules, language);
         let is_any_takeable = columns.iter().any(|column| column.not_takeable.is_none());
@@ -200,6 +171,12 @@ impl CasePage {
                 at: vocabulary::moment(last.decided_at),
                 takes: last.takes.clone(),
             }),
+            records: Records::of(sheet, rules, language),
+            rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),
+            trail: TrailLine::all(shown.trail, language),
+            proposals: ProposalLine::all(&sheet.proposals, Some(sheet), reader_of(&frame), t),
+            claim: sheet.claim.as_ref().map(|claim| claim.claimed_by.clone()),
+            form_token: may_decide.map(|user| user.form_token.clone()),
             why_no_form: if is_any_takeable { t.reader_only } else { t.no_value_to_take },
             frame,
             columns,

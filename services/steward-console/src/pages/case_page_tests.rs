@@ -9,7 +9,8 @@ use uuid::Uuid;
 fn rendered(sheet: &CaseSheet, language: Language, role: Role, error: Option<FormError>) -> String {
     let rules = Rules::embedded().unwrap();
     let frame = Frame::of(&visitor(language, role));
-    CasePage::of(sheet, &rules, frame, &Sent::default(), error).render().unwrap()
+    let shown = Shown { sheet, trail: &[] };
+    CasePage::of(&shown, &rules, frame, &Sent::default(), error).render().unwrap()
 }
 
 fn sheet() -> CaseSheet {
@@ -43,8 +44,10 @@ fn values_stand_side_by_side_with_where_they_come_from() {
 #[test]
 fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
     let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
-    assert_eq!(html.matches("type=\"radio\"").count(), 3);
-    assert!(!html.contains("checked"));
+    assert_eq!(html.matches("name=\"takes\"").count(), 3);
+    // "No other record" alone is chosen before anybody chooses.
+    assert_eq!(html.matches(" checked>").count(), 1);
+    assert!(html.contains("id=\"other-0\" value=\"\" checked"));
     assert!(html.contains("Lấy giá trị của nguồn <b>Cư trú – nhân khẩu</b>"));
     let english = rendered(&sheet(), Language::English, Role::Steward, None);
     assert!(english.contains("Take the value of source <b>Residence – resident&#39;s file</b>"));
@@ -56,7 +59,54 @@ fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
 #[test]
 fn a_reader_sees_no_form() {
     let html = rendered(&sheet(), Language::Vietnamese, Role::Reader, None);
-    assert!(!html.contains("/decide") && html.contains("chỉ được xem"));
+    for form in ["/decide", "/rule", "/claim", "/take-back", "/proposals/"] {
+        assert!(!html.contains(form), "{form}");
+    }
+    assert!(html.contains("chỉ được xem"));
+}
+
+#[test]
+fn records_stand_side_by_side_with_whom_they_belong_to() {
+    let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
+    assert!(html.contains("Các bản ghi đặt cạnh nhau") && html.contains("<b>Người 1</b>"));
+    assert_eq!(html.matches("name=\"record\"").count(), 4);
+    for kind in ["split", "mark_confusion", "send_back", "under_investigation"] {
+        assert!(html.contains(&format!("value=\"{kind}\"")), "{kind}");
+    }
+    assert!(!html.contains("value=\"merge\""), "a conflict about a value joins nobody");
+    for id in ["rule-reason", "question", "kind-1", "record-1", "other-1"] {
+        assert!(html.contains(&format!("for=\"{id}\"")) && html.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
+#[test]
+fn what_waits_is_approved_by_others_and_withdrawn_by_its_author() {
+    let mut sheet = sheet();
+    let proposal = |by: &str, seen: &str| crate::desk::Proposal {
+        proposal_id: Uuid::from_u128(5),
+        kind: "split".to_owned(),
+        record: Some("residence/person/R-77/resident".to_owned()),
+        other: None,
+        reverses: None,
+        reason: "hai người khác nhau".to_owned(),
+        proposed_by: by.to_owned(),
+        proposed_at: "2026-11-22T17:03:00Z".parse().unwrap(),
+        seen: seen.to_owned(),
+    };
+    let reader = Frame::of(&visitor(Language::Vietnamese, Role::Steward)).user.unwrap().name;
+    for (by, seen, buttons) in [
+        ("binh", sheet.seen.clone(), ["approved", "rejected"].as_slice()),
+        (reader.as_str(), sheet.seen.clone(), &["withdrawn"]),
+        ("binh", "other".to_owned(), &["rejected"]),
+    ] {
+        sheet.proposals = vec![proposal(by, &seen)];
+        let html = rendered(&sheet, Language::Vietnamese, Role::Steward, None);
+        let shown: Vec<_> = ["approved", "rejected", "withdrawn"]
+            .into_iter()
+            .filter(|end| html.contains(&format!("name=\"end\" value=\"{end}\"")))
+            .collect();
+        assert_eq!(shown, buttons, "{by}");
+    }
 }
 
 #[test]
@@ -75,6 +125,7 @@ fn an_error_leads_to_its_field_and_a_decision_on_its_way_is_shown() {
     let mut sheet = sheet();
     sheet.last_decision = Some(RecordedDecision {
         decision_id: Uuid::nil(),
+        kind: "take_value".to_owned(),
         takes: "residence/person/R-77/resident".to_owned(),
         decided_by: "binh".to_owned(),
         decided_at: "2026-11-22T17:03:00Z".parse().unwrap(),

@@ -2,15 +2,20 @@
 
 mod app;
 mod assets;
+mod case_acts;
 mod case_page;
 mod cases_page;
 mod column;
+mod decided_page;
 mod guard;
 mod language_page;
 mod page;
+mod records;
 mod refusal;
 mod router;
+mod rule_form;
 mod sign_in_page;
+mod trail_lines;
 mod value_text;
 mod visitor;
 

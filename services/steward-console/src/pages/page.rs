@@ -55,6 +55,11 @@ impl Frame {
     }
 }
 
+/// The name of who reads the page; empty for a stranger.
+pub(super) fn reader_of(frame: &Frame) -> &str {
+    frame.user.as_ref().map_or("", |user| user.name.as_str())
+}
+
 /// Renders a page.
 pub(super) fn show(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::refusal::Refusal;
 use super::visitor::Visitor;
-use super::{assets, case_page, cases_page, guard, language_page, page, sign_in_page};
+use super::{assets, case_acts, case_page, cases_page, guard, language_page, page, sign_in_page};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -21,7 +21,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/language/{tag}", get(language_page::choose))
         .route("/cases", get(cases_page::show_list))
         .route("/cases/{id}", get(case_page::show_page))
-        .route("/cases/{id}/decide", post(case_page::decide))
+        .route("/cases/{id}/decide", post(case_acts::decide))
+        .route("/cases/{id}/rule", post(case_acts::rule))
+        .route("/cases/{id}/take-back", post(case_acts::take_back))
+        .route("/cases/{id}/claim", post(case_acts::take))
+        .route("/cases/{id}/proposals/{proposal}", post(case_acts::end))
         .route("/static/{name}", get(assets::serve))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)

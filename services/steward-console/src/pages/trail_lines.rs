@@ -1,0 +1,171 @@
+//! What was decided about a case and what waits for a second steward, in the reader's language.
+
+use super::cases_page::short;
+use crate::desk::{CaseSheet, Proposal, TrailEntry};
+use crate::language::{Language, Texts};
+use crate::vocabulary;
+use registry_rules::RulingKind;
+use registry_store::AnchorMove;
+
+/// One decision.
+#[derive(Debug)]
+pub(super) struct TrailLine {
+    pub(super) id: String,
+    pub(super) short: String,
+    pub(super) kind: &'static str,
+    pub(super) records: Vec<String>,
+    pub(super) question: Option<&'static str>,
+    pub(super) by: String,
+    pub(super) proposed_by: Option<String>,
+    pub(super) at: String,
+    pub(super) reason: String,
+    pub(super) takes_back: Option<String>,
+    pub(super) taken_back_by: Option<String>,
+    pub(super) arrived: Option<String>,
+    pub(super) moved: Vec<Moved>,
+}
+
+/// The person of a key before and after.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub(super) anchor: String,
+    pub(super) before: String,
+    pub(super) after: String,
+}
+
+/// One proposal.
+#[derive(Debug)]
+pub(super) struct ProposalLine {
+    pub(super) id: String,
+    pub(super) kind: &'static str,
+    pub(super) records: Vec<String>,
+    pub(super) takes_back: Option<String>,
+    pub(super) by: String,
+    pub(super) at: String,
+    pub(super) reason: String,
+    /// The reader made it: they may withdraw it, not approve it.
+    pub(super) own: bool,
+    /// What it rests on is not what is shown now: it can only be ended.
+    pub(super) stale: bool,
+}
+
+impl TrailLine {
+    /// The decisions of a case, the first one first.
+    pub(super) fn all(trail: &[TrailEntry], language: Language) -> Vec<Self> {
+        trail.iter().map(|entry| Self::of(entry, language.texts())).collect()
+    }
+
+    fn of(entry: &TrailEntry, t: &Texts) -> Self {
+        let id = |id: uuid::Uuid| short(&id.to_string());
+        let moved = |moved: &AnchorMove| Moved {
+            anchor: masked(&moved.anchor),
+            before: moved.before.map_or_else(|| "–".to_owned(), id),
+            after: id(moved.after),
+        };
+        Self {
+            id: entry.decision_id.to_string(),
+            short: id(entry.decision_id),
+            kind: decision_kind(&entry.kind, t),
+            records: entry.record.iter().chain(&entry.other).cloned().collect(),
+            question: entry.question.as_deref().and_then(|code| question(code, t)),
+            by: entry.decided_by.clone(),
+            proposed_by: entry.proposed_by.clone(),
+            at: vocabulary::moment(entry.decided_at),
+            reason: entry.reason.clone().unwrap_or_default(),
+            takes_back: entry.reverses.map(id),
+            taken_back_by: entry.taken_back_by.map(id),
+            arrived: entry.effect.received_at.map(vocabulary::moment),
+            moved: entry.effect.moved.iter().map(moved).collect(),
+        }
+    }
+}
+
+impl ProposalLine {
+    /// The proposals of a sheet.
+    pub(super) fn all(
+        proposals: &[Proposal],
+        sheet: Option<&CaseSheet>,
+        reader: &str,
+        t: &Texts,
+    ) -> Vec<Self> {
+        let line = |one: &Proposal| Self {
+            id: one.proposal_id.to_string(),
+            kind: decision_kind(&one.kind, t),
+            records: one.record.iter().chain(&one.other).cloned().collect(),
+            takes_back: one.reverses.map(|id| short(&id.to_string())),
+            by: one.proposed_by.clone(),
+            at: vocabulary::moment(one.proposed_at),
+            reason: one.reason.clone(),
+            own: one.proposed_by == reader,
+            stale: one.reverses.is_none() && sheet.is_none_or(|sheet| sheet.seen != one.seen),
+        };
+        proposals.iter().map(line).collect()
+    }
+}
+
+/// An anchor with its number hidden but for the last digits.
+fn masked(anchor: &str) -> String {
+    match anchor.strip_prefix("pin:") {
+        Some(pin) => {
+            let hidden = pin.chars().count().saturating_sub(4);
+            format!("pin:••••••••{}", pin.chars().skip(hidden).collect::<String>())
+        }
+        None => anchor.to_owned(),
+    }
+}
+
+/// The name of a kind of decision.
+pub(super) fn ruling(kind: RulingKind, t: &Texts) -> &'static str {
+    match kind {
+        RulingKind::Link => t.rule_link,
+        RulingKind::Split => t.rule_split,
+        RulingKind::Merge => t.rule_merge,
+        RulingKind::KeepSeparate => t.rule_keep_separate,
+        RulingKind::ConfirmTwins => t.rule_confirm_twins,
+        RulingKind::MarkConfusion => t.rule_mark_confusion,
+        RulingKind::SendBack => t.rule_send_back,
+        RulingKind::UnderInvestigation => t.rule_under_investigation,
+    }
+}
+
+fn decision_kind(name: &str, t: &Texts) -> &'static str {
+    let known = RulingKind::ALL.into_iter().find(|kind| kind.as_str() == name);
+    match known {
+        Some(kind) => ruling(kind, t),
+        None if name == "take_back" => t.take_back,
+        None => t.rule_take_value,
+    }
+}
+
+/// A question to the source in words.
+pub(super) fn question(code: &str, t: &Texts) -> Option<&'static str> {
+    crate::desk::Question::read(code).map(|question| match question {
+        crate::desk::Question::CheckValue => t.ask_check_value,
+        crate::desk::Question::CheckPerson => t.ask_check_person,
+        crate::desk::Question::CheckNumber => t.ask_check_number,
+        crate::desk::Question::TwoPeople => t.ask_two_people,
+        crate::desk::Question::MissingAct => t.ask_missing_act,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_in_an_anchor_is_masked() {
+        assert_eq!(masked("pin:001190000007"), "pin:••••••••0007");
+        assert_eq!(masked("person:residence/9"), "person:residence/9");
+    }
+
+    #[test]
+    fn every_kind_and_question_has_words() {
+        let t = Language::Vietnamese.texts();
+        let mut names: Vec<_> = RulingKind::ALL.iter().map(|kind| decision_kind(kind.as_str(), t)).collect();
+        names.extend([decision_kind("take_value", t), decision_kind("take_back", t)]);
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RulingKind::ALL.len() + 2);
+        assert!(crate::desk::Question::ALL.iter().all(|q| question(q.as_str(), t).is_some()));
+    }
+}
