@@ -169,12 +169,11 @@ impl Anchors {
         let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (source_key, places) in keys {
             let only = if places.len() == 1 { places.first() } else { None };
-            match only.and_then(|place| ids.get(place.as_str())) {
-                Some(class) => self.source_key(source_key, Some(*class), false),
-                None => {
-                    let place = only.map_or(source_key.as_str(), String::as_str);
-                    groups.entry(place).or_default().insert(source_key);
-                }
+            if let Some(class) = only.and_then(|place| ids.get(place.as_str())) {
+                self.source_key(source_key, Some(*class), false);
+            } else {
+                let place = only.map_or(source_key.as_str(), String::as_str);
+                groups.entry(place).or_default().insert(source_key);
             }
         }
         for (place, mut keys) in groups {

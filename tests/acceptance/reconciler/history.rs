@@ -182,6 +182,12 @@ async fn any_history_in_any_order_is_what_the_simplest_registry_makes_of_it() {
     }
 }
 
+async fn apply_all(reconciler: Reconciler, batches: Vec<Incoming>) {
+    for batch in batches {
+        apply(&reconciler, &batch).await;
+    }
+}
+
 /// Three at once: two reconcilers share the sources' partitions, a third reads what stewards decide about the same records.
 #[tokio::test]
 async fn what_stewards_decide_meets_records_that_come_at_the_same_time() {
@@ -204,11 +210,7 @@ async fn what_stewards_decide_meets_records_that_come_at_the_same_time() {
                     world.claimed(Incoming { messages: messages.to_vec(), ..Incoming::default() })
                 })
                 .collect();
-            writers.spawn(async move {
-                for batch in batches {
-                    apply(&reconciler, &batch).await;
-                }
-            });
+            writers.spawn(apply_all(reconciler, batches));
         }
         writers.join_all().await;
         settle(&first).await;

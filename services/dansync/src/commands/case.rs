@@ -74,7 +74,7 @@ pub(crate) struct List {
     /// Only those whose clock has run out.
     #[arg(long)]
     overdue: bool,
-    /// Only those in this state: new, reopened, waiting, under_investigation.
+    /// Only those in this state: `new`, `reopened`, `waiting`, `under_investigation`.
     #[arg(long, value_name = "STATE", value_parser = open_state)]
     state: Option<CaseState>,
     /// Only those that wait for this source.

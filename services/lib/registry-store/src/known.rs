@@ -65,6 +65,16 @@ pub async fn known_around(
     Ok(Found { known: Known::linked(records, search.scored).asking(search.resembling), received })
 }
 
+/// What a decision about persons names; its own record first.
+#[derive(sqlx::FromRow)]
+struct NamedByRuling {
+    record_key: String,
+    subject: Option<String>,
+    subject_anchor: Option<String>,
+    other: Option<String>,
+    other_anchor: Option<String>,
+}
+
 struct Search<'c> {
     connection: &'c mut PgConnection,
     until: Option<DateTime<Utc>>,
@@ -116,7 +126,7 @@ impl Search<'_> {
         if new.is_empty() {
             return Ok(None);
         }
-        let rows: Vec<(String, Option<String>, Option<String>, Option<String>, Option<String>)> = sqlx::query_as(
+        let rows: Vec<NamedByRuling> = sqlx::query_as(
             "with recursive wanted (decision_id) as (
                select k.decision_id from unnest($1::text[]) as t (wanted) cross join lateral (
                  select decision_id from identity_decision_key where key = wanted offset 0) k
@@ -132,9 +142,9 @@ impl Search<'_> {
         .await?;
         self.ruled.extend(new);
         let (mut records, mut keys) = (BTreeSet::new(), BTreeSet::new());
-        for (decision, subject, subject_anchor, other, other_anchor) in rows {
-            records.extend([Some(decision), subject, other].into_iter().flatten());
-            for anchor in [subject_anchor, other_anchor].into_iter().flatten() {
+        for row in rows {
+            records.extend([Some(row.record_key), row.subject, row.other].into_iter().flatten());
+            for anchor in [row.subject_anchor, row.other_anchor].into_iter().flatten() {
                 let alone = anchor.strip_prefix("record:").or_else(|| anchor.strip_prefix("apart:"));
                 records.extend(alone.map(ToOwned::to_owned));
                 keys.insert(anchor);

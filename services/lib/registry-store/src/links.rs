@@ -23,14 +23,23 @@ pub struct LinksFound {
     pub linked: Vec<String>,
 }
 
+/// kind: 0 what is said of a record, 1 a key joined to another, 2 a record linked to a key.
+#[derive(sqlx::FromRow)]
+struct LinkColumns {
+    kind: i32,
+    key: String,
+    other: Option<String>,
+    separated: Option<Vec<String>>,
+}
+
 /// Reads what is recorded about records, and about keys (as they are locked: bare numbers, source keys).
 pub async fn recorded_links(
     connection: &mut PgConnection,
     record_keys: &[&str],
     keys: &[&str],
 ) -> Result<LinksFound, StoreError> {
-    let rows: Vec<(i32, String, Option<String>, Option<Vec<String>>)> = sqlx::query_as(
-        "select 0, r.record_key, r.anchor, r.separated from unnest($1::text[]) as t (wanted)
+    let rows: Vec<LinkColumns> = sqlx::query_as(
+        "select 0 as kind, r.record_key as key, r.anchor as other, r.separated from unnest($1::text[]) as t (wanted)
            cross join lateral (select * from record_ruling where record_key = wanted limit 1) r
          union all
          select distinct 1, j.key, j.other, null::text[] from unnest($2::text[]) as t (wanted)
@@ -45,7 +54,7 @@ pub async fn recorded_links(
     .fetch_all(connection)
     .await?;
     let mut found = LinksFound::default();
-    for (kind, key, other, separated) in rows {
+    for LinkColumns { kind, key, other, separated } in rows {
         match (kind, other) {
             (0, steward) => {
                 let links = RecordLinks { steward, separated: separated.unwrap_or_default() };

@@ -16,6 +16,7 @@ use uuid::Uuid;
 const MOST_PENDING: i64 = 50;
 
 /// A proposal that waits for a second steward.
+#[expect(clippy::struct_field_names, reason = "the field is named as the column is")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Proposal {
     /// Its id.
