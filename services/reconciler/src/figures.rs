@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(15);
 
 /// The least and the greatest harm of a case (`schemas/field-catalogue.toml`).
 const SEVERITIES: std::ops::RangeInclusive<u8> = 1..=5;
+/// Cases whose clock has run out count as these instead, whatever their harm.
+const OVERDUE: &str = "overdue";
 
 /// Handles, made once.
 #[derive(Clone, Debug)]
@@ -92,6 +94,7 @@ impl Shown {
             for severity in SEVERITIES {
                 shown.cases.insert([kind.as_str().to_owned(), severity.to_string()], 0.0);
             }
+            shown.cases.insert([kind.as_str().to_owned(), OVERDUE.to_owned()], 0.0);
             shown.case_age.insert([kind.as_str().to_owned()], 0.0);
         }
         for one in &figures.quarantine {
@@ -102,7 +105,8 @@ impl Shown {
             shown.gaps.insert([topic.clone()], count(*gap));
         }
         for one in &figures.cases {
-            shown.cases.insert([one.kind.clone(), one.severity.to_string()], count(one.cases));
+            shown.cases.insert([one.kind.clone(), one.severity.to_string()], count(one.cases - one.overdue));
+            *shown.cases.entry([one.kind.clone(), OVERDUE.to_owned()]).or_default() += count(one.overdue);
             oldest(&mut shown.case_age, &one.kind, one.oldest_seconds);
         }
         shown

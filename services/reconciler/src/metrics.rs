@@ -5,7 +5,7 @@ use crate::matcher::Matched;
 use chrono::{DateTime, Utc};
 use event_log::{Standing, TopicPartition};
 use registry_rules::CaseKind;
-use registry_store::{CaseCounts, MatchCounts};
+use registry_store::MatchCounts;
 use service_runtime::metrics::{
     ConsumerLag, Counter, Counters, Gauge, Gauges, Histograms, Label, LabelSets, Metrics, catalogue,
 };
@@ -16,10 +16,6 @@ const DECISIONS: [&str; 4] = ["decided", "linked", "unlinked", "review"];
 const FOUND: [&str; 3] = ["links", "reviews", "blocks_over_bound"];
 const RULES: [(i16, &str); 5] =
     [(1, "steward"), (2, "number"), (3, "source_key"), (4, "scored"), (5, "provisional")];
-
-/// Harm, 1 to 5, and the cases that are late, whatever their harm.
-const PRIORITIES: [&str; 6] = ["1", "2", "3", "4", "5", OVERDUE];
-const OVERDUE: &str = "overdue";
 
 /// Handles, made once.
 #[derive(Clone, Debug)]
@@ -39,7 +35,6 @@ pub(crate) struct ReconcilerMetrics {
     opened: Counters<2>,
     reopened: Counters<1>,
     resolved: Counters<3>,
-    open: Gauges<2>,
 }
 
 impl ReconcilerMetrics {
@@ -69,7 +64,6 @@ impl ReconcilerMetrics {
             opened: metrics
                 .counters(&catalogue::CONFLICTS_OPENED, LabelSets::all([kinds(), fixed(&["registry"])])),
             reopened: metrics.counters(&catalogue::CONFLICTS_REOPENED, LabelSets::all([kinds()])),
-            open: metrics.gauges(&catalogue::CONFLICTS_OPEN, LabelSets::all([kinds(), fixed(&PRIORITIES)])),
             resolved: metrics.counters(
                 &catalogue::CONFLICTS_RESOLVED,
                 LabelSets::all([kinds(), fixed(&["agreed", "superseded"]), fixed(&["registry"])]),
@@ -147,22 +141,6 @@ impl ReconcilerMetrics {
 
     pub(crate) fn retried(&self) {
         self.retries.increment();
-    }
-
-    /// Shows how many cases are open, by kind and harm; those whose clock has run out count as `overdue` instead.
-    pub(crate) fn open_cases(&self, counts: &[CaseCounts]) {
-        for kind in CaseKind::ALL {
-            for (n, priority) in PRIORITIES.iter().enumerate() {
-                let of_kind = counts.iter().filter(|c| c.kind == kind.as_str());
-                let count: i64 = if *priority == OVERDUE {
-                    of_kind.map(|c| c.overdue).sum()
-                } else {
-                    let harm = i16::try_from(n + 1).unwrap_or_default();
-                    of_kind.filter(|c| c.severity == harm).map(|c| c.open - c.overdue).sum()
-                };
-                self.open.with([kind.as_str(), *priority]).set_count(count.unsigned_abs());
-            }
-        }
     }
 
     pub(crate) fn persons(&self, live: i64, merged: i64) {

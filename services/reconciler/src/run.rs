@@ -8,7 +8,7 @@ use crate::reconciler::{Reconciler, Settings};
 use crate::{consume, day, matcher};
 use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
-use registry_store::{LoadStage, StoreError, case_counts, fingerprint_key, record_counts};
+use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
 use service_runtime::{Clock, Drain, ExitClass, Readiness, Runtime};
@@ -253,14 +253,12 @@ async fn step(shared: &Shared, stage: LoadStage) -> anyhow::Result<Option<bool>>
     }))
 }
 
-/// Shows how many persons and open cases there are.
+/// Shows how many persons there are.
 async fn count(shared: Shared) -> anyhow::Result<()> {
     let mut look = tokio::time::interval(COUNT);
     while shared.drain.unless_requested(look.tick()).await.is_some() {
         let Some(counts) = shared.steadily(|| record_counts(&shared.pool)).await? else { break };
         shared.metrics.persons(counts.persons_live, counts.persons_merged);
-        let Some(cases) = shared.steadily(|| case_counts(&shared.pool)).await? else { break };
-        shared.metrics.open_cases(&cases);
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) async fn a_person_is_shown_explained_and_told_at_any_time(live: &Live
     let told = live.reconciler(&format!("registry explain {pin} date_of_birth -o json")).await?.json();
     assert_eq!(keys(&told), ["version", "person_id", "as_of", "as_known", "rule_set", "fields"]);
     let field = &told["fields"][0];
-    let about = ["field", "article", "stands", "open_case", "statements", "decisions"];
+    let about = ["field", "article", "stands", "ground", "open_case", "statements", "decisions"];
     assert_eq!(keys(field), about);
     assert_eq!(field["stands"]["value"], now["fields"]["npd.date_of_birth"]["value"]);
     assert!(field["statements"].as_array().unwrap().iter().any(|s| s["verdict"] == "stands"), "{field}");

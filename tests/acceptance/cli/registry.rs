@@ -25,7 +25,7 @@ pub(super) async fn a_person_is_shown_by_any_of_their_names(live: &Live) -> anyh
         fields.keys()
     );
     for field in fields.values() {
-        assert_eq!(keys(field), ["value", "state", "record_key", "rule", "article"]);
+        assert_eq!(keys(field), ["value", "state", "record_key", "rule", "article", "ground"]);
         assert!(!field["article"].as_str().unwrap().is_empty());
     }
     let id = person["person_id"].as_str().unwrap();

@@ -33,6 +33,8 @@ async fn the_desk_learns_how_many_hold_an_item_and_nothing_else() {
         sqlx::query(statement).execute(&owner).await.unwrap();
     }
     let role = stack.registry.create_role(&Stack::unique("desk")).await.unwrap();
+    let admit = format!("grant connect on database {name} to {}", role.name);
+    sqlx::query(AssertSqlSafe(admit)).execute(&owner).await.unwrap();
     let desk = PgPool::connect(&stack.registry.role_url(&name, &role).unwrap()).await.unwrap();
     let ask = |persons: &[u128], item: Option<&str>| HoldersQuestion {
         persons: persons.iter().map(|n| PersonId::from_u128(*n)).collect(),

@@ -5,8 +5,8 @@ use event_log::ControlEvent;
 use reconciler::{Body, Incoming, IncomingMessage, Reconciler};
 use registry_rules::{CaseKind, CaseLife, CaseState, CaseSubject, Standing};
 use registry_store::{
-    CaseFilter, CaseRow, CaseView, StoredCase, case_counts, case_subject, find_person, list_cases,
-    open_cases_of, show_person, write_cases,
+    CaseFilter, CaseRow, CaseView, StoredCase, case_subject, figures, find_person, list_cases, open_cases_of,
+    show_person, write_cases,
 };
 use sqlx::PgPool;
 
@@ -128,8 +128,8 @@ async fn a_clock_runs_in_working_days_and_begins_anew_when_the_case_reopens() {
         assert_eq!(only(&world.pool).await.standing.overdue, overdue, "{date}");
         let found = open_cases_of(&world.pool, &late, None, 9).await.unwrap();
         assert_eq!(found.len(), usize::from(overdue), "{date}");
-        let counts = case_counts(&world.pool).await.unwrap();
-        assert_eq!((counts[0].open, counts[0].overdue), (1, i64::from(overdue)), "{date}");
+        let counts = figures(&world.pool, "none", &[]).await.unwrap().cases;
+        assert_eq!((counts[0].cases, counts[0].overdue), (1, i64::from(overdue)), "{date}");
     }
     world.say(&reconciler, [copy("1990-01-02").at(110)]).await;
     world.say(&reconciler, [copy("1990-01-03").at(120)]).await;

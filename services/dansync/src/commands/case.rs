@@ -38,15 +38,23 @@ pub(crate) enum Case {
     #[command(after_help = case_decide::APPROVE_EXAMPLE)]
     Approve(case_decide::EndProposal),
     /// Reject what another steward proposed.
+    #[command(after_help = "Example:
+  dansync case reject 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'two people' --as tran.van.binh --config /etc/dansync/console.toml")]
     Reject(case_decide::EndProposal),
     /// Withdraw what you proposed yourself, before another steward has approved it.
+    #[command(after_help = "Example:
+  dansync case withdraw 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'wrong record' --as le.thi.an --config /etc/dansync/console.toml")]
     Withdraw(case_decide::EndProposal),
     /// Take a decision back: the rules, or the decision before it, decide again.
     #[command(after_help = case_decide::REVERSE_EXAMPLE)]
     Reverse(case_decide::Reverse),
     /// Take a case on the desk: nobody else decides it until it is released.
+    #[command(after_help = "Example:
+  dansync case claim 0123456789abcdef --as le.thi.an --config /etc/dansync/console.toml")]
     Claim(Claim),
     /// Give a case back.
+    #[command(after_help = "Example:
+  dansync case release 0123456789abcdef --as le.thi.an --config /etc/dansync/console.toml")]
     Release(Claim),
 }
 

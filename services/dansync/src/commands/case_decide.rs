@@ -19,9 +19,10 @@ pub(super) const EXAMPLES: &str = "Examples:
   dansync case decide 0123456789abcdef --takes civil_status/birth/17/child --seen 5d41402abc4b2a76 \\
     --reason 'certified copy of the act seen' --as le.thi.an --config /etc/dansync/console.toml
   dansync case decide 0123456789abcdef merge --record residence/person/9/resident \\
-    --other civil_status/birth/17/child --seen 5d41402abc4b2a76 --reason 'same person: passport seen' --as le.thi.an
+    --other civil_status/birth/17/child --seen 5d41402abc4b2a76 --reason 'same person: passport seen' --as le.thi.an \\
+    --config /etc/dansync/console.toml
   dansync case decide 0123456789abcdef send-back --record residence/person/9/resident --question check-person \\
-    --seen 5d41402abc4b2a76 --reason 'two files under one number' --as le.thi.an";
+    --seen 5d41402abc4b2a76 --reason 'two files under one number' --as le.thi.an --config /etc/dansync/console.toml";
 
 pub(super) const APPROVE_EXAMPLE: &str = "Example:
   dansync case approve 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'documents seen' --as tran.van.binh \\

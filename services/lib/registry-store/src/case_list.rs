@@ -132,28 +132,3 @@ pub async fn show_case(pool: &PgPool, case_id: &str) -> Result<Option<CaseView>,
     case.records = show::records(pool, &case.record_keys).await?;
     Ok(Some(case))
 }
-
-/// Open cases of a kind, and how many of them are late.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct CaseCounts {
-    /// The kind.
-    pub kind: String,
-    /// Harm, 1 to 5.
-    pub severity: i16,
-    /// Open cases.
-    pub open: i64,
-    /// Of these, whose clock has run out.
-    pub overdue: i64,
-}
-
-/// Counts the open cases by kind and harm. Reads the open ones only.
-pub async fn case_counts(pool: &PgPool) -> Result<Vec<CaseCounts>, StoreError> {
-    let rows = sqlx::query_as(
-        "select kind, severity, count(*) as open,
-           count(*) filter (where due_on < (select date from business_day)) as overdue
-         from registry_case where open group by kind, severity order by kind, severity",
-    )
-    .fetch_all(pool)
-    .await?;
-    Ok(rows)
-}

@@ -38,6 +38,8 @@ pub struct CaseFigure {
     pub severity: i16,
     /// How many.
     pub cases: i64,
+    /// Of these, whose clock has run out.
+    pub overdue: i64,
     /// Age of the oldest, in seconds.
     pub oldest_seconds: f64,
 }
@@ -76,8 +78,9 @@ pub async fn figures(
     .await?;
     let cases = sqlx::query_as(
         "select kind, severity, count(*) as cases,
+           count(*) filter (where due_on < (select date from business_day)) as overdue,
            extract(epoch from now() - min(opened_at))::float8 as oldest_seconds
-         from (select kind, severity, opened_at from registry_case where open
+         from (select kind, severity, opened_at, due_on from registry_case where open
                order by severity desc, opened_at limit $1) c
          group by kind, severity",
     )

@@ -47,7 +47,7 @@ pub use audit::{
     FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
     mark_fences,
 };
-pub use case_list::{CaseCounts, CaseView, case_counts, list_cases, show_case};
+pub use case_list::{CaseView, list_cases, show_case};
 pub use case_standing::CaseStanding;
 pub use case_view::{
     CaseCursor, CaseFacts, CaseFilter, OpenCase, case_facts, grant_case_view, open_cases, open_cases_of,

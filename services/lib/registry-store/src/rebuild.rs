@@ -94,7 +94,7 @@ pub async fn recall_anchors(connection: &mut PgConnection) -> Result<(), StoreEr
          where k.anchor not like 'pin:%' and p.anchor like 'pin:%' and p.person_id = k.person_id",
         "update anchor a set first_seen = r.first_seen + interval '1 microsecond' from anchor r
          where r.person_id = r.leads_to and r.person_id = a.leads_to and a.person_id <> a.leads_to
-           and r.anchor like 'pin:%' and a.first_seen <= r.first_seen",
+           and a.first_seen <= r.first_seen",
     ] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }

@@ -23,7 +23,8 @@ const MOST_RECORDS: usize = 20;
 pub struct ShownRecord {
     /// The record: source, entity, the source's own key, role.
     pub record_key: RecordKey,
-    /// Where it stands now; none: the registry has attached it nowhere.
+    /// Where it stands now; none: the registry has attached it nowhere. An anchor may hold a whole number.
+    #[serde(skip)]
     pub anchor: Option<String>,
     /// The person it belongs to.
     pub person_id: Option<PersonId>,
@@ -86,7 +87,7 @@ impl ShownRecord {
             valid_from: record.valid_from,
             recorded_at: record.recorded_at,
             in_question,
-            evidence: evidence(record),
+            evidence: registry_rules::evidence(record),
         }
     }
 
@@ -110,14 +111,4 @@ impl ShownRecord {
         let same = |text: &str| registry_rules::normalise_text(text) == text;
         same(self.record_key.as_str()) && self.anchor.as_deref().is_some_and(same)
     }
-}
-
-/// What a record says of who it is about: number, name and date of birth.
-fn evidence(record: &SourceRecord) -> FieldValue {
-    let field = |name: &str| record.fields.iter().find(|(field, _)| field.as_str() == name).map(|(_, v)| v);
-    let name = field("npd.birth_name").and_then(|value| value.part("full"));
-    let birth = field("npd.date_of_birth").and_then(FieldValue::text);
-    let pin = record.identifier(IdentifierKind::Pin);
-    let text = |said: Option<&str>| said.unwrap_or_default().to_owned();
-    FieldValue::parts([("pin", text(pin)), ("name", text(name)), ("birth", text(birth))])
 }
