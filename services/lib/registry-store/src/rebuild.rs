@@ -88,13 +88,13 @@ pub async fn recall_anchors(connection: &mut PgConnection) -> Result<(), StoreEr
         insert(connection, &rows).await?;
     }
     // A source key whose own id a number took over; and an id that stands was seen before those that lead to it, which only
-    // the newest entries of a topic do not say.
+    // the newest entries of a topic do not say. Of an id that was taken over it is the number that stands.
     for statement in [
         "update anchor k set yielded = true from anchor p
          where k.anchor not like 'pin:%' and p.anchor like 'pin:%' and p.person_id = k.person_id",
         "update anchor a set first_seen = r.first_seen + interval '1 microsecond' from anchor r
-         where r.person_id = r.leads_to and r.person_id = a.leads_to and a.person_id <> a.leads_to
-           and a.first_seen <= r.first_seen",
+         where r.person_id = r.leads_to and not r.yielded and r.person_id = a.leads_to
+           and a.person_id <> a.leads_to and a.first_seen <= r.first_seen",
     ] {
         sqlx::query(statement).execute(&mut *connection).await?;
     }
