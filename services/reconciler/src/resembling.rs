@@ -1,11 +1,11 @@
 //! The questions about persons whose records resemble each other, from what the matcher leaves to a human.
 
-use crate::gather::{Own, record_of};
+use crate::gather::Own;
 use crate::ruled::Ruled;
 use registry_rules::{
     CaseFinding, FingerprintKey, PersonId, RecordKey, Resemblance, SourceRecord, evidence, resemblances,
 };
-use registry_store::{StoreError, latest_payloads, open_reviews, persons_of_records};
+use registry_store::{StoreError, open_reviews, persons_of_records, records_now};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,9 +59,7 @@ async fn said(
         .map(|record| (record.record_key.clone(), record.clone()))
         .collect();
     let others: Vec<&str> = others.iter().map(|key| key.as_str()).collect();
-    for payload in latest_payloads(connection, &others).await? {
-        let record = record_of(&payload)?;
-        says.insert(record.record_key.clone(), record);
-    }
+    let others = records_now(connection, &others).await?;
+    says.extend(others.into_iter().map(|record| (record.record_key.clone(), record)));
     Ok(says)
 }

@@ -1,11 +1,11 @@
 //! What stewards' decisions about persons make of cases: questions that they raise themselves, and what they say of others.
 
-use crate::gather::{Own, record_of};
+use crate::gather::Own;
 use registry_rules::{
     CaseFinding, FingerprintKey, IdentityDecision, PersonId, RecordKey, SourceRecord, in_force,
     questions_of_rulings,
 };
-use registry_store::{StoreError, decisions_on, latest_payloads};
+use registry_store::{StoreError, decisions_on, records_now};
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,9 +67,7 @@ async fn named_now(
         at_hand.map(|record| (record.record_key.clone(), record.clone())).collect();
     let others: Vec<&str> =
         wanted.into_iter().filter(|key| !now.contains_key(*key)).map(RecordKey::as_str).collect();
-    for payload in latest_payloads(connection, &others).await? {
-        let record = record_of(&payload)?;
-        now.insert(record.record_key.clone(), record);
-    }
+    let others = records_now(connection, &others).await?;
+    now.extend(others.into_iter().map(|record| (record.record_key.clone(), record)));
     Ok(now)
 }

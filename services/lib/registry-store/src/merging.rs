@@ -75,27 +75,6 @@ pub async fn records_at_anchors(
     Ok(rows)
 }
 
-/// The Avro bodies of records as they stand. Personal.
-pub async fn latest_payloads(
-    connection: &mut PgConnection,
-    record_keys: &[&str],
-) -> Result<Vec<Vec<u8>>, StoreError> {
-    if record_keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let payloads = sqlx::query_scalar(
-        "select v.payload from unnest($1::text[]) as t (wanted)
-         cross join lateral (select * from record_latest where record_key = wanted limit 1) r
-         cross join lateral (
-           select v.payload from record_version v where v.record_key = r.record_key and v.epoch = r.epoch
-             and v.position = r.position and v.ordinal = r.ordinal limit 1) v",
-    )
-    .bind(record_keys)
-    .fetch_all(connection)
-    .await?;
-    Ok(payloads)
-}
-
 /// The living persons that records stand with.
 pub async fn persons_of_records(
     connection: &mut PgConnection,
