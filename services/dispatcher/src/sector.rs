@@ -2,6 +2,7 @@
 
 use registry_rules::{Agreement, ColumnContent};
 use serde::Deserialize;
+use service_runtime::quoted_identifier;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One file.
@@ -75,18 +76,6 @@ pub enum MappingError {
     },
 }
 
-/// Quotes a plain, possibly qualified, identifier.
-fn quoted(name: &str) -> Option<String> {
-    let plain = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && part.len() <= 63
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    let parts: Vec<_> = name.split('.').collect();
-    let good = parts.len() <= 2 && parts.iter().all(|part| plain(part));
-    good.then(|| parts.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join("."))
-}
-
 impl SectorMapping {
     /// Reads and checks a file.
     pub fn parse(text: &str) -> Result<Self, MappingError> {
@@ -100,7 +89,7 @@ impl SectorMapping {
             }
         }
         let mut names = [&mapping.table, &mapping.guard, &mapping.ref_column].into_iter().chain(columns);
-        let bad = names.find(|name| quoted(name).is_none()).cloned();
+        let bad = names.find(|name| quoted_identifier(name).is_none()).cloned();
         drop(names);
         match bad {
             Some(name) => Err(MappingError::Name { agreement: mapping.agreement, name }),
@@ -142,7 +131,7 @@ impl SectorMapping {
         agreement: &Agreement,
         ever: &[String],
     ) -> Result<DriftQueries, MappingError> {
-        let name = |name: &str| quoted(name).unwrap_or_default();
+        let name = |name: &str| quoted_identifier(name).unwrap_or_default();
         let (table, guard, key) = (name(&self.table), name(&self.guard), name(&self.ref_column));
         let bound = self.bind(agreement, ever)?;
         let denied: Vec<_> = bound
@@ -226,7 +215,7 @@ pub(crate) struct BoundSector {
 impl BoundSector {
     fn new(mapping: &SectorMapping, columns: Vec<BoundColumn>) -> Self {
         // Names were checked when the file was read.
-        let name = |name: &str| quoted(name).unwrap_or_default();
+        let name = |name: &str| quoted_identifier(name).unwrap_or_default();
         let (table, guard, key) = (name(&mapping.table), name(&mapping.guard), name(&mapping.ref_column));
         let names: Vec<_> = columns.iter().map(|c| name(&c.column)).collect();
         let arrays: Vec<_> = (1..=names.len() + 1).map(|n| format!("${n}::text[]")).collect();

@@ -1,6 +1,7 @@
 //! Where a source takes its answers: `deploy/inboxes/<source>.toml`.
 
 use serde::Deserialize;
+use service_runtime::quoted_identifier;
 use std::collections::BTreeMap;
 
 /// One file.
@@ -79,18 +80,6 @@ pub enum InboxError {
     },
 }
 
-/// Quotes a plain, possibly qualified, identifier.
-pub(crate) fn quoted(name: &str) -> Option<String> {
-    let plain = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && part.len() <= 63
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-    };
-    let parts: Vec<_> = name.split('.').collect();
-    let good = parts.len() <= 2 && parts.iter().all(|part| plain(part));
-    good.then(|| parts.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join("."))
-}
-
 impl Columns {
     /// The columns that are no key, each with the item that it takes.
     pub(crate) fn others(&self) -> Vec<(Item, &str)> {
@@ -142,7 +131,7 @@ impl Inbox {
         columns.extend(self.columns.others().into_iter().map(|(_, column)| column));
         let mut names =
             [self.table.as_str(), self.positions.as_str()].into_iter().chain(columns.iter().copied());
-        if let Some(name) = names.find(|name| quoted(name).is_none()) {
+        if let Some(name) = names.find(|name| quoted_identifier(name).is_none()) {
             return Some(InboxError::Name { source_name, name: name.to_owned() });
         }
         let twice = |(n, column): (usize, &&str)| {

@@ -1,8 +1,9 @@
 //! The statements that an inbox file comes to.
 
 use crate::bring::Brought;
-use crate::inbox::{Inbox, Item, quoted};
+use crate::inbox::{Inbox, Item};
 use chrono::{DateTime, NaiveDate, Utc};
+use service_runtime::quoted_identifier;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::PgConnection;
 
@@ -21,7 +22,7 @@ pub(crate) struct Statements {
 
 impl Statements {
     pub(crate) fn new(inbox: &Inbox) -> Self {
-        let name = |name: &str| quoted(name).unwrap_or_default();
+        let name = |name: &str| quoted_identifier(name).unwrap_or_default();
         let (table, positions) = (name(&inbox.table), name(&inbox.positions));
         let columns = &inbox.columns;
         let key = [&columns.record_key, &columns.outcome, &columns.field].map(|c| name(c)).join(", ");
