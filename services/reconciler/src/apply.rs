@@ -17,7 +17,7 @@ use registry_rules::{Decision, DecisionError, IdentityDecision, PersonId, Record
 use registry_store::{
     Attached, LoadStage, Outcomes, RulingChange, StoreError, activate_rules, begin_attaching, begin_ruling,
     fence_positions, keep_decisions, keep_former, keep_markers, keep_rulings, keep_unreadable, keep_versions,
-    latest_of, load_anchors, mark_begin, mark_end, mark_fences, move_positions, move_versions, open_day,
+    mark_begin, mark_end, mark_fences, move_positions, move_versions, open_day, persons_of_records,
     put_latest, reattach, records_decided, subjects_ruled,
 };
 use service_runtime::crash_point;
@@ -295,11 +295,7 @@ async fn persons_of(
         let ids: Vec<&str> = decisions.iter().map(|(_, decision)| decision.id.as_str()).collect();
         keys.extend(records_decided(connection, &ids).await?);
     }
-    if keys.is_empty() {
-        return Ok(Vec::new());
-    }
-    let latest = latest_of(connection, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await?;
-    let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
-    let anchors = load_anchors(connection, &anchors).await?;
-    Ok(anchors.into_iter().map(|anchor| anchor.leads_to).collect())
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let persons = persons_of_records(connection, &keys).await?;
+    Ok(persons.into_iter().map(|one| one.person_id).collect())
 }

@@ -25,9 +25,9 @@ pub(crate) async fn resembling(
     if pairs.is_empty() {
         return Ok(Vec::new());
     }
+    let read = |key: String| RecordKey::try_from(key).map_err(|_| StoreError::Unreadable("record key"));
     let mut found = Vec::with_capacity(pairs.len());
     for pair in pairs {
-        let read = |key: String| RecordKey::try_from(key).map_err(|_| StoreError::Unreadable("record key"));
         let (record, other) = (read(pair.record_key)?, read(pair.other_key)?);
         found.push(Resemblance { record, other, twins: pair.twins });
     }
@@ -37,9 +37,8 @@ pub(crate) async fn resembling(
         named.into_iter().partition(|key| person_of.contains_key(*key));
     let says = said(connection, own, (&at_hand, &others)).await?;
     let others: Vec<&str> = others.into_iter().map(RecordKey::as_str).collect();
-    for (record_key, person) in persons_of_records(connection, &others).await? {
-        let record_key = RecordKey::try_from(record_key).map_err(|_| StoreError::Unreadable("record key"))?;
-        person_of.insert(record_key, person);
+    for one in persons_of_records(connection, &others).await?.into_iter().filter(|one| one.living) {
+        person_of.insert(read(one.record_key)?, one.person_id);
     }
     let living = |key: &RecordKey| person_of.get(key).copied().filter(|person| !dead.contains(person));
     let says = |key: &RecordKey| says.get(key).map(evidence);

@@ -90,8 +90,8 @@ pub use matching::{
     scored_links, scored_links_at, settle_over, stop_matching, take_again, take_pending,
 };
 pub use merging::{
-    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, anchors_leading_to, persons_at_anchors,
-    persons_of_records, records_at_anchors, records_of_groups,
+    AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, RecordPerson, anchors_leading_to,
+    persons_at_anchors, persons_of_records, records_at_anchors, records_of_groups,
 };
 pub use outbox::{OutboxRow, OutboxTable, put_outbox};
 pub use person_pages::{PersonPage, PersonPages, state_hash_at};

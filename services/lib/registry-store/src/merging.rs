@@ -75,20 +75,31 @@ pub async fn records_at_anchors(
     Ok(rows)
 }
 
-/// The living persons that records stand with.
+/// Whom a record stands with.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct RecordPerson {
+    /// The record.
+    pub record_key: String,
+    /// The person.
+    pub person_id: PersonId,
+    /// Neither dead nor merged away, as far as was published.
+    pub living: bool,
+}
+
+/// The persons that records stand with.
 pub async fn persons_of_records(
     connection: &mut PgConnection,
     record_keys: &[&str],
-) -> Result<Vec<(String, PersonId)>, StoreError> {
+) -> Result<Vec<RecordPerson>, StoreError> {
     if record_keys.is_empty() {
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
-        "select r.record_key, p.person_id from unnest($1::text[]) as t (wanted)
+        "select r.record_key, a.leads_to as person_id, coalesce(p.lifecycle = 0, true) as living
+         from unnest($1::text[]) as t (wanted)
          cross join lateral (select record_key, anchor from record_latest where record_key = wanted limit 1) r
          cross join lateral (select leads_to from anchor where anchor = r.anchor limit 1) a
-         cross join lateral (
-           select person_id from person where person_id = a.leads_to and lifecycle = 0 limit 1) p",
+         left join lateral (select lifecycle from person where person_id = a.leads_to limit 1) p on true",
     )
     .bind(record_keys)
     .fetch_all(connection)

@@ -13,9 +13,8 @@ use record_linkage::Scorer;
 use registry_rules::PersonId;
 use registry_store::{
     MatchRecord, ReviewPair, StoreError, add_again, close_register, end_links, end_reviews, key_of_anchor,
-    keys_of_blocks, latest_of, linked_to, load_anchors, match_candidates, match_own, match_records,
-    movable_in, put_links_scored, put_reviews, reattach, recorded_links, reviews_of, scored_anchors,
-    take_again,
+    keys_of_blocks, linked_to, match_candidates, match_own, match_records, movable_in, persons_of_records,
+    put_links_scored, put_reviews, reattach, recorded_links, reviews_of, scored_anchors, take_again,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,19 +258,8 @@ async fn record(
     end_reviews(connection, &gone).await?;
     put_reviews(connection, &come).await?;
     let about = gone.iter().chain(&come).flat_map(|pair| [pair.record_key.as_str(), pair.other_key.as_str()]);
-    persons_of(connection, &about.collect::<Vec<_>>()).await
-}
-
-async fn persons_of(
-    connection: &mut PgConnection,
-    record_keys: &[&str],
-) -> Result<BTreeSet<PersonId>, StoreError> {
-    if record_keys.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let latest = latest_of(connection, record_keys).await?;
-    let anchors: Vec<&str> = latest.values().filter_map(|l| l.attached.anchor.as_deref()).collect();
-    Ok(load_anchors(connection, &anchors).await?.into_iter().map(|anchor| anchor.leads_to).collect())
+    let persons = persons_of_records(connection, &about.collect::<Vec<_>>()).await?;
+    Ok(persons.into_iter().map(|one| one.person_id).collect())
 }
 
 /// Lets greater source keys be decided anew that read a link which changed: those in the blocks of either side, and those
