@@ -54,7 +54,7 @@ pub(super) async fn a_person_is_shown_explained_and_told_at_any_time(live: &Live
     let told = live.reconciler(&format!("registry explain {pin} date_of_birth -o json")).await?.json();
     assert_eq!(keys(&told), ["version", "person_id", "as_of", "as_known", "rule_set", "fields"]);
     let field = &told["fields"][0];
-    let about = ["field", "article", "stands", "ground", "open_case", "statements", "decisions"];
+    let about = ["field", "article", "stands", "ground", "open_case", "case_id", "statements", "decisions"];
     assert_eq!(keys(field), about);
     assert_eq!(field["stands"]["value"], now["fields"]["npd.date_of_birth"]["value"]);
     assert!(field["statements"].as_array().unwrap().iter().any(|s| s["verdict"] == "stands"), "{field}");
@@ -102,6 +102,36 @@ async fn a_history_is_told_in_pages(live: &Live, pin: &str) -> anyhow::Result<()
     wrong.refused(2, &["--after", "not a place"]);
     let wrong = live.reconciler(&format!("registry history {pin} --limit 0")).await?;
     wrong.refused(2, &["--limit", "1..=10000"]);
+    Ok(())
+}
+
+/// What a steward decided: explained with who it was and why, where the console is named; else with the way to learn it.
+pub(super) async fn who_decided_is_told(
+    live: &Live,
+    person: PersonId,
+    field: &str,
+    takes: &str,
+) -> anyhow::Result<()> {
+    let explain = format!("registry explain {person} {field}");
+    let bare = live.reconciler(&format!("{explain} -o json")).await?.json();
+    let decision = &bare["fields"][0]["decisions"][0];
+    let about =
+        ["decision_id", "takes", "decided_at", "reverses", "in_force", "followed", "decided_by", "reason"];
+    assert_eq!(keys(decision), about);
+    assert_eq!((&decision["takes"], &decision["decided_by"]), (&takes.into(), &Value::Null));
+    assert!(live.reconciler(&explain).await?.out.contains("name [console] in the configuration"));
+    let own = std::fs::read_to_string(live.config("reconciler", "1"))?;
+    let file = live.file("explain.toml", &(own + &std::fs::read_to_string(&live.owner)?))?;
+    let told = live.dansync(&format!("{explain} -o json"), &file).await?.json();
+    let decision = &told["fields"][0]["decisions"][0];
+    assert_eq!((&decision["decided_by"], &decision["followed"]), (&"an".into(), &true.into()), "{told}");
+    assert!(!decision["reason"].as_str().context("a reason")?.is_empty());
+    let text = live.dansync(&explain, &file).await?.out;
+    for part in
+        ["decided by a steward", " by an takes ", "in force, its value stands", "reason: ", "contradicts"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     Ok(())
 }
 

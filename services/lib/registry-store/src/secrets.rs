@@ -2,11 +2,11 @@
 //! Whoever asks about an earlier moment is bound by it as well. A view for a purpose is noted before it is given.
 
 use crate::show::{catalogue_in_force, record};
-use crate::{StoreError, history};
+use crate::{RecordHistory, StoreError, history};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{
-    Cardinality, FamilySecret, FieldCatalogue, FieldName, PersonId, RecordKey, SourceRecord, family_secret,
-    offered_keys,
+    Cardinality, Considered, FamilySecret, FieldCatalogue, FieldName, FieldValue, PersonId, RecordKey,
+    STEWARD, SourceRecord, family_secret, offered_keys,
 };
 use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeSet;
@@ -61,6 +61,32 @@ impl FamilySecrets {
         match alone.and_then(|key| RecordKey::try_from(key.to_owned()).ok()) {
             Some(record) => self.hides_record(&record),
             None => self.0.iter().any(|kept| kept.keys.contains(anchor)),
+        }
+    }
+}
+
+impl FamilySecrets {
+    /// Whether a version of a record tells of a secret: the act's own, or a decision about it.
+    pub(crate) fn hides_version(&self, entry: &RecordHistory) -> bool {
+        if entry.record_key.source() != STEWARD {
+            return self.hides_record(&entry.record_key);
+        }
+        let said = |name: &str| entry.fields.iter().find(|(field, _)| field.as_str() == name);
+        let text = |name: &str| said(name).and_then(|(_, value)| value.text());
+        let records = ["steward.takes", "steward.record", "steward.other_record"];
+        let anchors = ["steward.anchor", "steward.other_anchor"];
+        records.into_iter().filter_map(text).any(|key| self.hides_anchor(&format!("record:{key}")))
+            || anchors.into_iter().filter_map(text).any(|anchor| self.hides_anchor(anchor))
+    }
+
+    /// Leaves out of a decision that is shown which of the records before the steward's eyes tell of a secret.
+    pub(crate) fn strip(&self, entry: &mut RecordHistory) {
+        let considered = entry.fields.iter_mut().find(|(field, _)| field.as_str() == "steward.considered");
+        let Some((_, FieldValue::Text(json))) = considered else { return };
+        let seen: Vec<Considered> = serde_json::from_str(json).unwrap_or_default();
+        let open: Vec<&Considered> = seen.iter().filter(|one| !self.hides_record(&one.record_key)).collect();
+        if open.len() < seen.len() {
+            *json = serde_json::to_string(&open).unwrap_or_default();
         }
     }
 }

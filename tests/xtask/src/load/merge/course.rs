@@ -35,7 +35,7 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Laps {
     kept: Duration,
-    merged: Duration,
+    pub(super) merged: Duration,
 }
 
 impl Course {
@@ -93,7 +93,7 @@ impl Course {
     }
 
     /// Starts the reconcilers and waits until so many records are merged and nobody is due.
-    async fn reconcile(&mut self, records: i64) -> anyhow::Result<Laps> {
+    pub(super) async fn reconcile(&mut self, records: i64) -> anyhow::Result<Laps> {
         let pool = self.deployment.registries.registry.administrator().await?;
         sqlx::query("checkpoint").execute(&pool).await?;
         let before = look(&pool).await?;
