@@ -5,6 +5,7 @@ use crate::reconciler::Reconciler;
 use crate::rules::rule_set_name;
 use crate::take_over::TakeOverError;
 use crate::whole_topic::WholeTopic;
+use chrono::{DateTime, NaiveDate, Utc};
 use event_log::{ControlEvent, KafkaConfig, SchemaRegistry};
 use registry_rules::FieldCatalogue;
 use registry_store::{
@@ -47,24 +48,10 @@ impl Reconciler {
         while let Some(page) = messages.page().await? {
             for (event, at) in page {
                 if taken.days + taken.rules == 0 {
-                    let date = match &event {
-                        ControlEvent::DayOpened { date } => *date,
-                        ControlEvent::RulesActivated { .. } => business_date_at(at),
-                    };
+                    let date = first_day(&event, at);
                     begin_present(connection, &Present { date, rule_set: first.clone() }).await?;
                 }
-                match event {
-                    ControlEvent::DayOpened { date } => {
-                        open_day(connection, date, at).await?;
-                        taken.days += 1;
-                    }
-                    ControlEvent::RulesActivated { rule_set } => {
-                        if !activate_rules(connection, &rule_set, at).await? {
-                            taken.unknown.insert(rule_set);
-                        }
-                        taken.rules += 1;
-                    }
-                }
+                taken.replay(connection, event, at).await?;
             }
         }
         if taken.rules > 0 && given.is_empty() {
@@ -84,6 +71,37 @@ impl Reconciler {
         claim_positions(connection, group, &[(Arc::clone(topic), 0)]).await?;
         let counts = Outcomes::default();
         move_positions(connection, group, &[(Arc::clone(topic), 0, next_offset, counts)]).await
+    }
+}
+
+/// The day that all begins with. Whoever opens a registry says its day first.
+fn first_day(event: &ControlEvent, at: DateTime<Utc>) -> NaiveDate {
+    match event {
+        ControlEvent::DayOpened { date } => *date,
+        ControlEvent::RulesActivated { .. } => business_date_at(at),
+    }
+}
+
+impl PresentTaken {
+    async fn replay(
+        &mut self,
+        connection: &mut PgConnection,
+        event: ControlEvent,
+        at: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        match event {
+            ControlEvent::DayOpened { date } => {
+                open_day(connection, date, at).await?;
+                self.days += 1;
+            }
+            ControlEvent::RulesActivated { rule_set } => {
+                if !activate_rules(connection, &rule_set, at).await? {
+                    self.unknown.insert(rule_set);
+                }
+                self.rules += 1;
+            }
+        }
+        Ok(())
     }
 }
 

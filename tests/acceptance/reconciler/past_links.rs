@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use reconciler::{Body, Reconciler};
 use registry_rules::Verdict;
 use registry_store::{
-    CaseView, FamilySecrets, HistoryPage, Inquiry, Moment, PersonView, fingerprint_key, link_history,
-    record_history, scored_link_history, state_hash_at,
+    CaseView, FamilySecrets, HistoryPage, Inquiry, Moment, PersonView, family_secrets, fingerprint_key,
+    link_history, record_history, scored_link_history, state_hash_at,
 };
 use std::collections::BTreeSet;
 
@@ -203,4 +203,37 @@ async fn a_pair_for_a_human_is_asked_about_for_the_time_that_it_waited() {
         hashes.insert(state_hash_at(&world.pool, Some(known), &key).await.unwrap().to_string());
     }
     assert!(hashes.contains(&world.state().await), "the last is that which stands");
+}
+
+/// A notice was taken for one child's, and belongs to another, who is adopted since: the first one's past keeps the secret too.
+#[tokio::test]
+async fn what_was_once_linked_here_is_kept_secret_with_whom_it_belongs_to_now() {
+    const NAME: &str = "Phạm Quốc Khánh";
+    const DAY: &str = "2011-01-30";
+    let (mut world, reconciler) = live().await;
+    let known = [vec![mother()], birth(1, Some(CHILD), NA, BORN), birth(2, Some(TWIN), NAME, DAY)].concat();
+    say(&mut world, &reconciler, known.into_iter().chain(notice("N1", NA, BORN))).await;
+    match_all(&reconciler).await;
+    say(&mut world, &reconciler, notice("N1", NAME, DAY).into_iter().map(|make| make.at(200))).await;
+    match_all(&reconciler).await;
+    let now = moment(&world).await;
+    let child = ask(&world, CHILD, None, now).await.person_id();
+    assert_eq!(
+        ask(&world, NOTICE, None, now).await.person_id(),
+        ask(&world, TWIN, None, now).await.person_id()
+    );
+    let pool = world.pool.clone();
+    let told = async |secrets: &FamilySecrets| {
+        let page = HistoryPage::default();
+        let records = record_history(&pool, child, &page, secrets).await.unwrap().entries;
+        let links = scored_link_history(&pool, child, &page, secrets).await.unwrap().entries;
+        (records.iter().filter(|entry| entry.record_key.as_str() == NOTICE).count(), links.len())
+    };
+    let before = family_secrets(&world.pool, child).await.unwrap();
+    assert_eq!(told(&before).await, (2, 1), "nobody is adopted yet");
+    let adopted = Make::new("civil_status", "adoption", "9", "child").act("12/ADOPTION/2026/1").pin(TWIN);
+    say(&mut world, &reconciler, [adopted.name(NAME).born(DAY).from("2026-01-01")]).await;
+    let secrets = family_secrets(&world.pool, child).await.unwrap();
+    assert!(secrets.hides_record(&NOTICE.to_owned().try_into().unwrap()));
+    assert_eq!(told(&secrets).await, (0, 0));
 }

@@ -204,9 +204,15 @@ fn rule(rule: &str) -> String {
         return format!("decision {decision}");
     }
     let mut parts = rule.split('/');
-    match (parts.next(), parts.next(), parts.next().and_then(|rank| rank.parse::<usize>().ok())) {
-        (Some(_), Some(ground), Some(rank)) => {
-            format!("rule {ground}, as the {} in authority ({rule})", nth(rank.saturating_add(1)))
+    let rank = |part: Option<&str>| part.and_then(|rank| rank.parse::<usize>().ok());
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(_), Some(ground), last) if rank(last).is_some() => {
+            let place = nth(rank(last).unwrap_or_default().saturating_add(1));
+            format!("rule {ground}, as the {place} in authority ({rule})")
+        }
+        (Some(_), own, None) if rank(own).is_some() => {
+            let place = nth(rank(own).unwrap_or_default().saturating_add(1));
+            format!("the item's own order, as the {place} in authority ({rule})")
         }
         _ => format!("rule {rule}"),
     }
@@ -217,6 +223,9 @@ fn nth(place: usize) -> String {
         1 => "first".to_owned(),
         2 => "second".to_owned(),
         3 => "third".to_owned(),
+        4 => "fourth".to_owned(),
+        5 => "fifth".to_owned(),
+        6 => "sixth".to_owned(),
         more => format!("{more}th"),
     }
 }
@@ -255,7 +264,7 @@ fn statement_row(told: &Explained) -> [String; 8] {
         Verdict::NotYet => "not yet in effect",
         Verdict::Ended => "no longer in effect",
         Verdict::NotCounting => "annulled or ended",
-        Verdict::NoAuthority => "no authority",
+        Verdict::NoAuthority => "evidence only: no authority",
     };
     [
         format!("  {}", told.record_key),
@@ -267,4 +276,24 @@ fn statement_row(told: &Explained) -> [String; 8] {
         or_dash(told.recorded_at.map(|at| at.date_naive())),
         verdict.to_owned(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_told_with_its_place_in_authority() {
+        for (name, told) in [
+            (
+                "npd.sex/joint_verification/1",
+                "rule joint_verification, as the second in authority (npd.sex/joint_verification/1)",
+            ),
+            ("npd.phone/0", "the item's own order, as the first in authority (npd.phone/0)"),
+            ("npd.pin/register", "rule npd.pin/register"),
+            ("decision/7f", "decision 7f"),
+        ] {
+            assert_eq!(rule(name), told);
+        }
+    }
 }

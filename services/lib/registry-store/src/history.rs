@@ -85,8 +85,48 @@ struct VersionColumns {
     superseded_at: Option<DateTime<Utc>>,
 }
 
-/// The records that stand under a person's id or once did, also by a link by score, and the decisions about them: every version that no
-/// secret hides, in the order of its receipt.
+/// Of a person ($1) as known ($2) on a legal day ($3): at most $4 after a place ($5 to $9).
+const RECORDS: &str = "with recursive key (anchor) as (select anchor from anchor where leads_to = $1),
+       own (record_key) as (
+         select r.record_key from key cross join lateral (
+           select record_key from record_latest where anchor = key.anchor offset 0) r
+         union select r.record_key from key cross join lateral (
+           select record_key from record_former where key = key.anchor offset 0) r
+         union select r.record_key from key cross join lateral (
+           select source_key from scored_link where anchor = key.anchor
+             and ($2::timestamptz is null or since <= $2) offset 0) l
+         cross join lateral (
+           select record_key from record_latest where source_key = l.source_key
+           union all select substr(l.source_key, 8) where l.source_key like 'record:%' offset 0) r),
+       ruling (decision_id) as (
+         select k.decision_id from (select record_key from own union select anchor from key) named (key)
+         cross join lateral (
+           select decision_id from identity_decision_key k where k.key = named.key offset 0) k
+         union
+         select d.decision_id from ruling cross join lateral (
+           select decision_id from identity_decision d where d.reverses = ruling.decision_id offset 0) d),
+       about (record_key) as (
+         select record_key from own
+         union select d.record_key from own cross join lateral (
+           select decision_id from decision_record n where n.record_key = own.record_key offset 0) n
+           join decision d on d.decision_id = n.decision_id
+         union select d.record_key from ruling join identity_decision d on d.decision_id = ruling.decision_id),
+       version as (
+         select v.*, min(v.received_at) over (
+             partition by v.record_key order by v.epoch, v.position, v.ordinal
+             rows between 1 following and unbounded following) as superseded_at
+         from about cross join lateral (
+           select * from record_version where record_key = about.record_key
+             and ($2::timestamptz is null or received_at <= $2) offset 0) v)
+     select payload, epoch, position, ordinal, received_at, superseded_at from version
+     where ($3::date is null
+         or ((valid_from is null or valid_from <= $3) and (valid_to is null or valid_to >= $3)))
+       and ($5::timestamptz is null
+         or (received_at, record_key, epoch, position, ordinal) > ($5, $6::text collate \"C\", $7, $8, $9))
+     order by received_at, record_key, epoch, position, ordinal limit $4";
+
+/// The records that stand under a person's id or once did, also by a link by score, and the decisions about them: every
+/// version that no secret hides, in the order of its receipt.
 pub async fn record_history(
     pool: &PgPool,
     person: PersonId,
@@ -97,57 +137,18 @@ pub async fn record_history(
         let (at, key) = (after.as_ref().map(|place| place.0), after.as_ref().map(|place| place.1.clone()));
         let (epoch, position) = (after.as_ref().map(|place| place.2), after.as_ref().map(|place| place.3));
         let ordinal = after.as_ref().map(|place| place.4);
-        let rows: Vec<VersionColumns> = sqlx::query_as(
-            "with recursive key (anchor) as (select anchor from anchor where leads_to = $1),
-               own (record_key) as (
-                 select r.record_key from key cross join lateral (
-                   select record_key from record_latest where anchor = key.anchor offset 0) r
-                 union select r.record_key from key cross join lateral (
-                   select record_key from record_former where key = key.anchor offset 0) r
-                 union select r.record_key from key cross join lateral (
-                   select source_key from scored_link where anchor = key.anchor
-                     and ($2::timestamptz is null or since <= $2) offset 0) l
-                 cross join lateral (
-                   select record_key from record_latest where source_key = l.source_key
-                   union all select substr(l.source_key, 8) where l.source_key like 'record:%' offset 0) r),
-               ruling (decision_id) as (
-                 select k.decision_id from (select record_key from own union select anchor from key) named (key)
-                 cross join lateral (
-                   select decision_id from identity_decision_key k where k.key = named.key offset 0) k
-                 union
-                 select d.decision_id from ruling cross join lateral (
-                   select decision_id from identity_decision d where d.reverses = ruling.decision_id offset 0) d),
-               about (record_key) as (
-                 select record_key from own
-                 union select d.record_key from own cross join lateral (
-                   select decision_id from decision_record n where n.record_key = own.record_key offset 0) n
-                   join decision d on d.decision_id = n.decision_id
-                 union select d.record_key from ruling join identity_decision d on d.decision_id = ruling.decision_id),
-               version as (
-                 select v.*, min(v.received_at) over (
-                     partition by v.record_key order by v.epoch, v.position, v.ordinal
-                     rows between 1 following and unbounded following) as superseded_at
-                 from about cross join lateral (
-                   select * from record_version where record_key = about.record_key
-                     and ($2::timestamptz is null or received_at <= $2) offset 0) v)
-             select payload, epoch, position, ordinal, received_at, superseded_at from version
-             where ($3::date is null
-                 or ((valid_from is null or valid_from <= $3) and (valid_to is null or valid_to >= $3)))
-               and ($5::timestamptz is null
-                 or (received_at, record_key, epoch, position, ordinal) > ($5, $6::text collate \"C\", $7, $8, $9))
-             order by received_at, record_key, epoch, position, ordinal limit $4",
-        )
-        .bind(person)
-        .bind(page.known)
-        .bind(page.day)
-        .bind(limit)
-        .bind(at)
-        .bind(key)
-        .bind(epoch)
-        .bind(position)
-        .bind(ordinal)
-        .fetch_all(pool)
-        .await?;
+        let rows: Vec<VersionColumns> = sqlx::query_as(RECORDS)
+            .bind(person)
+            .bind(page.known)
+            .bind(page.day)
+            .bind(limit)
+            .bind(at)
+            .bind(key)
+            .bind(epoch)
+            .bind(position)
+            .bind(ordinal)
+            .fetch_all(pool)
+            .await?;
         rows.iter().map(record_entry).collect()
     };
     let hides = |entry: &RecordHistory| secrets.hides_version(entry);

@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Records of one person that are read; beyond it a person is an error of matching.
 const MOST_RECORDS: i64 = 1_000;
+/// Persons who have now what was once a person's: more are an error of matching, and nothing is shown.
+const MOST_OTHERS: usize = 200;
 /// Ids that lead to another: longer chains would be a fault of ours.
 const MOST_REDIRECTS: usize = 16;
 
@@ -91,25 +93,70 @@ impl FamilySecrets {
     }
 }
 
-/// The secrets of a person, or of who the id leads to now.
+/// The secrets of a person, or of who the id leads to now; and those of whom records belong to that were once this person's, or
+/// were taken for it: an earlier moment shows them here.
 pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySecrets, StoreError> {
     let catalogue = catalogue_in_force(pool).await?;
     let mut connection = pool.acquire().await?;
-    let own = records_of(&mut connection, person).await?;
+    let person = standing_id(&mut connection, person).await?;
+    let mut found = own_secrets(&mut connection, person, &catalogue).await?;
+    for other in now_elsewhere(&mut connection, person).await? {
+        found.extend(own_secrets(&mut connection, other, &catalogue).await?);
+    }
+    Ok(FamilySecrets(found))
+}
+
+/// Who has now what once offered, or was linked or ruled to, a key of the person ($1).
+const NOW_ELSEWHERE: &str = "
+    with key (anchor) as (select anchor from anchor where leads_to = $1),
+      once (record_key) as (
+        select r.record_key from key cross join lateral (
+          select record_key from record_former where key = key.anchor offset 0) r
+        union select r.record_key from key cross join lateral (
+          select source_key from scored_link where anchor = key.anchor offset 0) l
+        cross join lateral (
+          select record_key from record_latest where source_key = l.source_key
+          union all select substr(l.source_key, 8) where l.source_key like 'record:%' offset 0) r
+        union select n.record_key from key cross join lateral (
+          select decision_id from identity_decision_key k where k.key = key.anchor offset 0) k
+        join identity_decision d on d.decision_id = k.decision_id
+        cross join lateral (values (d.subject), (d.other)) n (record_key) where n.record_key is not null)
+    select distinct a.leads_to from once cross join lateral (
+      select anchor from record_latest where record_key = once.record_key limit 1) r
+    join anchor a on a.anchor = r.anchor where a.leads_to <> $1 limit $2";
+
+async fn now_elsewhere(connection: &mut PgConnection, person: PersonId) -> Result<Vec<PersonId>, StoreError> {
+    let others: Vec<PersonId> = sqlx::query_scalar(NOW_ELSEWHERE)
+        .bind(person)
+        .bind(i64::try_from(MOST_OTHERS).unwrap_or(i64::MAX).saturating_add(1))
+        .fetch_all(connection)
+        .await?;
+    if others.len() > MOST_OTHERS {
+        return Err(StoreError::TooMany { what: "persons whose records were once here", limit: MOST_OTHERS });
+    }
+    Ok(others)
+}
+
+async fn own_secrets(
+    connection: &mut PgConnection,
+    person: PersonId,
+    catalogue: &FieldCatalogue,
+) -> Result<Vec<Kept>, StoreError> {
+    let own = records_of(connection, person).await?;
     let mut found = Vec::new();
-    if let Some(secret) = family_secret(&own, &catalogue) {
-        found.push(Kept::of(&mut connection, secret).await?);
+    if let Some(secret) = family_secret(&own, catalogue) {
+        found.push(Kept::of(connection, secret).await?);
     }
     for act in own.iter().filter(|record| is_adopting(&record.record_key)) {
         // Whoever adopts is a parent like any other; only the act tells.
         let records = vec![act.record_key.clone()];
         let secret = FamilySecret { fields: Vec::new(), since: None, records };
-        found.push(Kept::of(&mut connection, secret).await?);
+        found.push(Kept::of(connection, secret).await?);
     }
     for birth in own.iter().filter(|record| is_parent(&record.record_key)) {
-        found.extend(of_child(&mut connection, birth, &catalogue).await?);
+        found.extend(of_child(connection, birth, catalogue).await?);
     }
-    Ok(FamilySecrets(found))
+    Ok(found)
 }
 
 /// The secrets of all whose records or keys these are, taken together: for what names several persons.
@@ -203,10 +250,7 @@ async fn known_since(
     Ok(since)
 }
 
-async fn records_of(
-    connection: &mut PgConnection,
-    person: PersonId,
-) -> Result<Vec<SourceRecord>, StoreError> {
+async fn standing_id(connection: &mut PgConnection, person: PersonId) -> Result<PersonId, StoreError> {
     let mut person = person;
     for _ in 0..MOST_REDIRECTS {
         let image = history::newest_image(connection, person).await?;
@@ -215,6 +259,13 @@ async fn records_of(
             None => break,
         }
     }
+    Ok(person)
+}
+
+async fn records_of(
+    connection: &mut PgConnection,
+    person: PersonId,
+) -> Result<Vec<SourceRecord>, StoreError> {
     let payloads: Vec<Vec<u8>> = sqlx::query_scalar(
         "select v.payload from anchor a join record_latest r on r.anchor = a.anchor
          join record_version v on v.record_key = r.record_key and v.epoch = r.epoch and v.position = r.position

@@ -212,10 +212,24 @@ impl Answer for Shown {
         }
         for review in &self.reviews {
             let Review { record_key, other_key, reason, .. } = review;
-            writeln!(out, "\n{record_key} and {other_key} wait for a human: {reason}")?;
+            writeln!(out, "\n{record_key} and {other_key} wait for a human: {}", why(reason))?;
             write_evidence(out, &review.evidence)?;
         }
         Ok(())
+    }
+}
+
+/// Why no link was made, by the names of `record_linkage::Reason`.
+fn why(reason: &str) -> &str {
+    match reason {
+        "weight" => "what speaks for it is too much to part them and too little to link them",
+        "number_alone" => "a number agrees, and nothing else speaks for it",
+        "twins" => "they may be twins",
+        "margin" => "somebody else comes nearly as near",
+        "conflict" => "a link would join records that are kept apart",
+        "crowded" => "a link would give one person more records than anybody has",
+        "decided" => "a decision keeps them apart",
+        other => other,
     }
 }
 
@@ -229,17 +243,28 @@ fn write_evidence(out: &mut dyn Write, evidence: &Value) -> io::Result<()> {
     let list = |key: &str| evidence.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     writeln!(
         out,
-        "weight {} bits, margin {}, weights {}, from a prior of {}",
+        "weight {} bits, {}, weights {}, from a prior of {} bits",
         text(evidence, "weight"),
-        text(evidence, "margin"),
+        match text(evidence, "margin").as_str() {
+            "-" => "no other person near".to_owned(),
+            margin => format!("{margin} more than the next person"),
+        },
         text(evidence, "weights"),
         text(evidence, "prior")
     )?;
-    let steps: Vec<[String; 5]> = list("steps")
+    let compared = |step: &&Value| step.get("level").is_some_and(|level| !level.is_null());
+    let steps = list("steps");
+    let left: Vec<String> =
+        steps.iter().filter(|step| !compared(step)).map(|step| text(step, "column")).collect();
+    let steps: Vec<[String; 5]> = steps
         .iter()
+        .filter(compared)
         .map(|step| ["column", "level", "bits", "rarity", "sum"].map(|key| text(step, key)))
         .collect();
     write_table(out, ["COLUMN", "LEVEL", "BITS", "RARITY", "SUM"], &steps)?;
+    if !left.is_empty() {
+        writeln!(out, "not compared, since one of the two does not say it: {}", left.join(", "))?;
+    }
     let candidates: Vec<[String; 4]> = list("candidates")
         .iter()
         .map(|one| ["anchor", "weight", "band", "reason"].map(|key| text(one, key)))

@@ -18,31 +18,34 @@ impl Course {
     pub(super) async fn rebuilt(&mut self, world: &World, records: u64) -> anyhow::Result<()> {
         let load = self.reconcile(i64::try_from(records)?).await?;
         let hash = self.ask(&["registry", "hash"]).await?.1;
-        let persons = hash["persons_live"].as_u64().context("persons")?;
+        let persons = number(&hash, "persons_live")?;
         let [by_records, by_persons] = [records, persons].map(|count| Rate { count, took: load.merged });
         say(format_args!("first load: {by_records}, {persons} persons"));
         self.metrics.push(Metric::new("rebuild.first_load", "records/s", by_records.a_second()));
 
         let (took, rebuilt) = self.ask(&["registry", "rebuild", "versions"]).await?;
-        ensure!(rebuilt["state_hash"] == hash["state_hash"], "another state: {rebuilt} instead of {hash}");
-        let versions = rebuilt["record_versions"].as_u64().context("versions")?;
+        ensure!(
+            rebuilt.get("state_hash") == hash.get("state_hash"),
+            "another state: {rebuilt} instead of {hash}"
+        );
+        let versions = number(&rebuilt, "record_versions")?;
         self.beside("rebuild.versions", "records/s", Rate { count: versions, took }, by_records);
 
         let catalogue = pipeline::project().join("schemas/field-catalogue.toml");
         let catalogue = catalogue.to_str().context("a path in UTF-8")?;
         let (took, report) = self.ask(&["rules", "rehearse", "--catalogue", catalogue]).await?;
-        ensure!(report["persons_changed"] == 0, "the rules in force change nobody: {report}");
-        let count = report["persons"].as_u64().context("persons")?;
+        ensure!(number(&report, "persons_changed")? == 0, "the rules in force change nobody: {report}");
+        let count = number(&report, "persons")?;
         self.beside("rules.rehearse", "persons/s", Rate { count, took }, by_persons);
 
         let now = chrono::Utc::now().to_rfc3339();
         let (took, _) = self.ask(&["registry", "hash", "--as-known", &now]).await?;
         self.beside("registry.hash_as_known", "persons/s", Rate { count: persons, took }, by_persons);
-        self.from_topics(world, records, by_records).await
+        self.anew_from_topics(world, records, by_records).await
     }
 
     /// Another registry takes over what this one published, and reads the sources' topics.
-    async fn from_topics(&mut self, world: &World, records: u64, load: Rate) -> anyhow::Result<()> {
+    async fn anew_from_topics(&mut self, world: &World, records: u64, load: Rate) -> anyhow::Result<()> {
         self.deployment.launch_those(publishes).await?;
         let pool = self.deployment.registries.registry.administrator().await?;
         let published = topics::until_published(world, &pool).await;
@@ -51,7 +54,7 @@ impl Course {
         say(format_args!("{} messages are in the registry's topics", published?));
         let mut other = Self::prepare(world, 2).await?;
         let (took, taken) = other.ask(&["registry", "rebuild", "topics"]).await?;
-        let count = ["links", "persons"].iter().filter_map(|key| taken[*key].as_u64()).sum();
+        let count = number(&taken, "links")? + number(&taken, "persons")?;
         let taken_over = Rate { count, took };
         say(format_args!("rebuild.topics.taken_over: {taken_over}"));
         self.metrics.push(Metric::new("rebuild.topics.taken_over", "messages/s", taken_over.a_second()));
@@ -79,6 +82,11 @@ impl Course {
         ensure!(said.status.success(), "{}: {error}", words.join(" "));
         Ok((took, serde_json::from_slice(&said.stdout)?))
     }
+}
+
+/// A number of a command's answer.
+fn number(answer: &Value, key: &str) -> anyhow::Result<u64> {
+    answer.get(key).and_then(Value::as_u64).with_context(|| format!("the answer has no number '{key}'"))
 }
 
 fn command(binary: &Path, words: &[&str], file: &Path) -> Command {
