@@ -239,6 +239,8 @@ async fn step(shared: &Shared, stage: LoadStage) -> anyhow::Result<Option<bool>>
                     shared.reconciler.load_slice(&mut summary).await?
                 }
                 LoadStage::Keep => shared.reconciler.sweep(shared.clock.now(), &mut summary).await?,
+                // The matcher's alone.
+                LoadStage::Match => false,
                 LoadStage::Live => {
                     shared.reconciler.merge_due(&mut summary).await? > 0
                         || shared.reconciler.sweep(shared.clock.now(), &mut summary).await?

@@ -1,6 +1,7 @@
 //! `dansync registry rebuild`: what is derived, made anew from what is kept.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -18,6 +19,10 @@ use crate::settings::{ConfigFile, registry_pool};
 
 /// A transaction that loses against nobody's is a fault; some of a restarted database are to be expected.
 const MOST_RETRIES: u32 = 20;
+/// Who holds the matcher's lease meanwhile.
+const MATCHER: &str = "rebuild";
+/// How often that lease is looked at while a reconciler that was just stopped still has it.
+const LEASE_LOOK: Duration = Duration::from_millis(200);
 
 /// `dansync registry rebuild`.
 #[derive(Debug, Subcommand)]
@@ -110,6 +115,12 @@ async fn step(reconciler: &Reconciler) -> Result<Option<bool>, StoreError> {
         LoadStage::Keep => Ok(Some(false)),
         LoadStage::Attach | LoadStage::Facts | LoadStage::Merge => {
             reconciler.load_slice(&mut summary).await?;
+            Ok(None)
+        }
+        LoadStage::Match => {
+            if reconciler.match_step(MATCHER, &mut summary).await?.stands_by {
+                tokio::time::sleep(LEASE_LOOK).await;
+            }
             Ok(None)
         }
         LoadStage::Live => Ok((reconciler.merge_due(&mut summary).await? == 0).then_some(true)),

@@ -1,4 +1,4 @@
-//! The matcher's work after a first load, timed: every record's place in the blocks, then every link.
+//! The matcher's work in a first load, timed: every record's place in the blocks, then every link.
 
 use super::course::{Course, LOOK, WITHIN, look, watch};
 use crate::load::report::Metric;
@@ -7,12 +7,11 @@ use prerequisites::say;
 use sqlx::PgPool;
 use std::time::{Duration, Instant};
 
-/// How far the matcher is.
+/// How far the first load and the matcher in it are.
 #[derive(Debug, Clone, Default, sqlx::FromRow)]
 struct Matching {
+    stage: String,
     phase: String,
-    again: i64,
-    pending: i64,
 }
 
 /// What it found.
@@ -32,11 +31,7 @@ impl Course {
         let before = look(&pool).await?;
         let starting = self.deployment.launch_those(|one| one.service == "reconciler" && one.name == "1");
         let records = i64::try_from(records)?;
-        let done = async {
-            watch(&pool, &before, records).await?;
-            until_matched(&pool).await
-        };
-        let done = tokio::try_join!(starting, done);
+        let done = tokio::try_join!(starting, watch(&pool, &before, records), until_matched(&pool));
         let found: Found = sqlx::query_as(
             "select (select count(*) from match_record) as compared,
                (select count(distinct source_key) from match_record where movable) as unkeyed,
@@ -48,7 +43,7 @@ impl Course {
         .await?;
         let stopped = self.deployment.stop().await;
         pool.close().await;
-        let ((), (keys, decided)) = done?;
+        let ((), _, (keys, decided)) = done?;
         stopped?;
         let Found { links, reviews, over_bound, .. } = found;
         say(format_args!("{links} links, {reviews} pairs for a human, {over_bound} blocks over their bound"));
@@ -69,21 +64,26 @@ impl Course {
 async fn until_matched(pool: &PgPool) -> anyhow::Result<(Duration, Duration)> {
     let deadline = Instant::now() + WITHIN;
     let mut turns = tokio::time::interval(LOOK);
-    let began = Instant::now();
-    let mut keys = None;
+    let (mut began, mut placed) = (None, None);
     loop {
         turns.tick().await;
-        let now: Option<Matching> = sqlx::query_as(
-            "select phase, (select count(*) from match_again) as again, (select count(*) from match_pending) as pending
-             from match_state",
+        let now: Matching = sqlx::query_as(
+            "select stage, coalesce((select phase from match_state), '') as phase from load_state",
         )
-        .fetch_optional(pool)
+        .fetch_one(pool)
         .await?;
-        let now = now.unwrap_or_default();
-        if now.phase == "live" {
-            let keys = *keys.get_or_insert_with(|| began.elapsed());
-            if now.again == 0 && now.pending == 0 {
-                return Ok((keys, began.elapsed().saturating_sub(keys)));
+        match (now.stage.as_str(), now.phase.as_str()) {
+            ("keep" | "attach", _) => {}
+            ("match", phase) => {
+                let began = *began.get_or_insert_with(Instant::now);
+                if phase == "live" {
+                    placed.get_or_insert_with(|| began.elapsed());
+                }
+            }
+            _ => {
+                let all = began.map(|began| began.elapsed()).unwrap_or_default();
+                let placed = placed.unwrap_or(all);
+                return Ok((placed, all.saturating_sub(placed)));
             }
         }
         ensure!(Instant::now() < deadline, "{now:?} after {WITHIN:?}");
