@@ -11,6 +11,7 @@ use registry_store::{RegistryState, registry_state, sessions_at_work};
 use serde::Serialize;
 use service_runtime::{Clock as _, SystemClock};
 use sqlx::PgPool;
+use tokio::time::Interval;
 
 use crate::classed::ResultExt as _;
 use crate::executor;
@@ -98,8 +99,9 @@ async fn versions(config: &reconciler::Config) -> anyhow::Result<Rebuilt> {
 /// Does the stages of the first load and all that is due; `false`: a source is still awaited.
 async fn finish(reconciler: &Reconciler) -> anyhow::Result<bool> {
     let mut retries = 0;
+    let mut look = tokio::time::interval(LEASE_LOOK);
     loop {
-        match step(reconciler).await {
+        match step(reconciler, &mut look).await {
             Ok(Some(done)) => return Ok(done),
             Ok(None) => retries = 0,
             Err(error) if error.is_contention() && retries < MOST_RETRIES => retries += 1,
@@ -109,7 +111,7 @@ async fn finish(reconciler: &Reconciler) -> anyhow::Result<bool> {
 }
 
 /// One transaction; whether the work is done, once there is none.
-async fn step(reconciler: &Reconciler) -> Result<Option<bool>, StoreError> {
+async fn step(reconciler: &Reconciler, look: &mut Interval) -> Result<Option<bool>, StoreError> {
     let mut summary = Summary::default();
     match reconciler.advance().await? {
         LoadStage::Keep => Ok(Some(false)),
@@ -119,7 +121,7 @@ async fn step(reconciler: &Reconciler) -> Result<Option<bool>, StoreError> {
         }
         LoadStage::Match => {
             if reconciler.match_step(MATCHER, &mut summary).await?.stands_by {
-                tokio::time::sleep(LEASE_LOOK).await;
+                look.tick().await;
             }
             Ok(None)
         }

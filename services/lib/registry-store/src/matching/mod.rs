@@ -17,7 +17,7 @@ pub use records::{
     movable_in, put_match_records, record_page, remove_match_records, settle_all_over, settle_over,
 };
 pub use reviews::{ReviewPair, end_reviews, open_reviews, put_reviews, resembling_at, reviews_of};
+pub(crate) use state::is_swept;
 pub use state::{
-    MatchCounts, MatchPhase, begin_matching, is_swept, match_counts, match_state, move_matching,
-    stop_matching,
+    MatchCounts, MatchPhase, begin_matching, match_counts, match_state, move_matching, stop_matching,
 };

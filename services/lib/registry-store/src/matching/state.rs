@@ -26,7 +26,7 @@ pub async fn match_state(connection: &mut PgConnection, model: &str) -> Result<M
 }
 
 /// Whether every record has its place by this model, and every source key was decided about.
-pub async fn is_swept(connection: &mut PgConnection, model: &str) -> Result<bool, StoreError> {
+pub(crate) async fn is_swept(connection: &mut PgConnection, model: &str) -> Result<bool, StoreError> {
     let swept = sqlx::query_scalar(
         "select exists (select from match_state where model = $1 and phase = 'live')
            and not exists (select from match_pending) and not exists (select from match_again)",
