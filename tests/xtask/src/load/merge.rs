@@ -8,6 +8,7 @@ mod course;
 mod floor;
 mod matching;
 mod topics;
+mod truth;
 
 use super::Options;
 use super::report::Metric;
@@ -16,6 +17,7 @@ use acceptance::life::LifeStream;
 use acceptance::pipeline::Instance;
 use course::Course;
 use prerequisites::say;
+use truth::Truth;
 
 /// Records of one transaction, as a reconciler is shipped.
 const BATCH: u64 = 2_000;
@@ -55,13 +57,13 @@ pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<
 
 /// Records without a number, linked among so many citizens: after the first load the matcher goes through all of them.
 pub(super) async fn run_matching(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
-    world.fill(options).await?;
+    let truth = Truth::of(&world.fill(options).await?);
     world.deployment.launch_those(is_adapter_of_source).await?;
     let records = topics::until_snapshots(world).await?;
     world.deployment.stop().await?;
     say(format_args!("{records} records are in the topics"));
     let mut course = Course::prepare(world, 1).await?;
-    course.matched(records).await?;
+    course.matched(records, &truth).await?;
     Ok(course.into_metrics())
 }
 

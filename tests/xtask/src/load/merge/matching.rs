@@ -1,6 +1,7 @@
 //! The matcher's work in a first load, timed: every record's place in the blocks, then every link.
 
 use super::course::{Course, LOOK, WITHIN, look, watch};
+use super::truth::Truth;
 use crate::load::report::Metric;
 use anyhow::ensure;
 use prerequisites::say;
@@ -26,7 +27,7 @@ struct Found {
 
 impl Course {
     /// From the empty registry until every record without a number was decided about.
-    pub(super) async fn matched(&mut self, records: u64) -> anyhow::Result<()> {
+    pub(super) async fn matched(&mut self, records: u64, truth: &Truth) -> anyhow::Result<()> {
         let pool = self.deployment.registries.registry.administrator().await?;
         let before = look(&pool).await?;
         let starting = self.deployment.launch_those(|one| one.service == "reconciler" && one.name == "1");
@@ -41,6 +42,10 @@ impl Course {
         )
         .fetch_one(&pool)
         .await?;
+        let linked: Vec<(String, String)> =
+            sqlx::query_as("select source_key, anchor from scored_link where until is null")
+                .fetch_all(&pool)
+                .await?;
         let stopped = self.deployment.stop().await;
         pool.close().await;
         let ((), _, (keys, decided)) = done?;
@@ -49,7 +54,21 @@ impl Course {
         say(format_args!("{links} links, {reviews} pairs for a human, {over_bound} blocks over their bound"));
         self.rate("match.keys", found.compared, keys);
         self.rate("match.unkeyed", found.unkeyed, decided);
+        self.count(&linked, truth);
         Ok(())
+    }
+
+    /// How many links lead to the person that they should, of those that the truth tells.
+    fn count(&mut self, linked: &[(String, String)], truth: &Truth) {
+        let told: Vec<bool> = linked.iter().filter_map(|(key, anchor)| truth.is_one(key, anchor)).collect();
+        let wrong = told.iter().filter(|right| !**right).count();
+        say(format_args!(
+            "{wrong} of {} links lead to somebody else; of {} nobody can say",
+            told.len(),
+            linked.len() - told.len()
+        ));
+        #[expect(clippy::cast_precision_loss, reason = "counts of a load are far below 2^52")]
+        self.metrics.push(Metric::new("match.links.wrong".to_owned(), "links", wrong as f64));
     }
 
     fn rate(&mut self, name: &str, count: i64, took: Duration) {
