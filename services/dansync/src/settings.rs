@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use service_runtime::config::{self, ConfigFaults};
 use service_runtime::{DatabaseConfig, ExitClass};
 use sqlx::PgPool;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::classed::ResultExt as _;
 
@@ -109,6 +109,12 @@ pub(crate) fn registry_pool(database: &DatabaseConfig) -> anyhow::Result<PgPool>
 /// Opens the disclosure database; the server is reached when it is first asked.
 pub(crate) fn disclosure_pool(database: &DatabaseConfig) -> anyhow::Result<PgPool> {
     Ok(disclosure_store::connect(connect_options(database, "disclosure")?, CONNECTIONS))
+}
+
+/// Opens the console's database; the server is reached when it is first asked.
+pub(crate) fn console_pool(database: &DatabaseConfig) -> anyhow::Result<PgPool> {
+    let options = PgPoolOptions::new().max_connections(CONNECTIONS);
+    Ok(options.connect_lazy_with(connect_options(database, "console")?))
 }
 
 /// How the driver reaches a database; `section` is named where it cannot.

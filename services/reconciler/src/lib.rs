@@ -45,6 +45,8 @@ mod run;
 mod settle;
 mod sweep;
 mod take_over;
+mod take_over_present;
+mod whole_topic;
 
 pub use alone::open_alone;
 pub use apply::{Applied, Summary};
@@ -56,3 +58,4 @@ pub use reconciler::{Reconciler, Settings};
 pub use registry_store::{LoadStage, Outcomes, StoreError};
 pub use run::run;
 pub use take_over::{TakeOverError, TakenOver};
+pub use take_over_present::PresentTaken;

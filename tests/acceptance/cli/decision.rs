@@ -137,6 +137,7 @@ pub(super) async fn a_decision_by_command_reaches_the_sector(live: &mut Live) ->
     let decision = decided["decision_id"].as_str().unwrap().parse()?;
     arrives(live, decision, &marks, (person, &case, &record)).await?;
     assert_ne!(at_sector(live, person).await?, before);
+    super::past::who_decided_is_told(live, person, FIELD, &record).await?;
     decide(&record, seen, REASON, "an").await?.refused(1, &["not open"]);
     Ok(())
 }

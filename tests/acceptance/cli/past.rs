@@ -1,15 +1,16 @@
 //! `registry show|history|explain|hash` at another time, `rules rehearse`, and `registry rebuild`.
 
 use super::live::{Live, keys, run};
-use acceptance::pipeline::{Database, Instance, Service};
+use acceptance::pipeline::{Database, Eyes, Instance, Service};
 use acceptance::reference::Reference;
 use acceptance::stack::Stack;
 use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
 use registry_rules::{FieldCatalogue, PersonId, Resemblance, SourceRecord};
 use serde_json::Value;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// On a busy machine with two cores.
@@ -53,7 +54,7 @@ pub(super) async fn a_person_is_shown_explained_and_told_at_any_time(live: &Live
     let told = live.reconciler(&format!("registry explain {pin} date_of_birth -o json")).await?.json();
     assert_eq!(keys(&told), ["version", "person_id", "as_of", "as_known", "rule_set", "fields"]);
     let field = &told["fields"][0];
-    let about = ["field", "article", "stands", "ground", "open_case", "statements", "decisions"];
+    let about = ["field", "article", "stands", "ground", "open_case", "case_id", "statements", "decisions"];
     assert_eq!(keys(field), about);
     assert_eq!(field["stands"]["value"], now["fields"]["npd.date_of_birth"]["value"]);
     assert!(field["statements"].as_array().unwrap().iter().any(|s| s["verdict"] == "stands"), "{field}");
@@ -66,12 +67,71 @@ pub(super) async fn a_person_is_shown_explained_and_told_at_any_time(live: &Live
         .await?
         .refused(2, &["FIELD", "not a field name"]);
 
-    let history = live.reconciler(&format!("registry history {pin} --limit 1 -o json")).await?.json();
-    assert_eq!(keys(&history), ["version", "person_id", "versions", "records", "links", "next"]);
-    assert_eq!((history["versions"].as_array().unwrap().len(), &history["next"]), (1, &1.into()));
-    live.reconciler(&format!("registry history {pin} --limit 0"))
-        .await?
-        .refused(2, &["--limit", "1..=10000"]);
+    a_history_is_told_in_pages(live, &pin).await
+}
+
+/// Page by page comes what one page tells at once, of every kind.
+async fn a_history_is_told_in_pages(live: &Live, pin: &str) -> anyhow::Result<()> {
+    const KINDS: [&str; 4] = ["versions", "records", "links", "scored"];
+    let whole = live.reconciler(&format!("registry history {pin} -o json")).await?.json();
+    assert_eq!(keys(&whole), ["version", "person_id", "versions", "records", "links", "scored", "next"]);
+    assert_eq!(whole["next"], Value::Null);
+    assert!(whole["records"].as_array().unwrap().len() > 2, "it takes more than one page: {whole}");
+    let mut told: BTreeMap<&str, Vec<Value>> = KINDS.iter().map(|kind| (*kind, Vec::new())).collect();
+    let (mut after, mut pages) = (String::new(), 0);
+    loop {
+        let words = format!("registry history {pin} --limit 1 -o json{after}");
+        let page = live.reconciler(&words).await?.json();
+        pages += 1;
+        for kind in KINDS {
+            let entries = page[kind].as_array().unwrap();
+            assert!(entries.len() <= 1, "{page}");
+            told.get_mut(kind).unwrap().extend(entries.iter().cloned());
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        after = format!(" --after {next}");
+    }
+    let longest = KINDS.iter().map(|kind| whole[*kind].as_array().unwrap().len()).max();
+    assert_eq!(Some(pages), longest, "no page is empty");
+    for kind in KINDS {
+        assert_eq!(Value::Array(told.remove(kind).unwrap()), whole[kind], "{kind}");
+    }
+    let text = live.reconciler(&format!("registry history {pin} --limit 1")).await?;
+    assert!(text.out.contains("more: --after "), "{text:?}");
+    let wrong = live.reconciler(&format!("registry history {pin} --after 12")).await?;
+    wrong.refused(2, &["--after", "not a place"]);
+    let wrong = live.reconciler(&format!("registry history {pin} --limit 0")).await?;
+    wrong.refused(2, &["--limit", "1..=10000"]);
+    Ok(())
+}
+
+/// What a steward decided: explained with who it was and why, where the console is named; else with the way to learn it.
+pub(super) async fn who_decided_is_told(
+    live: &Live,
+    person: PersonId,
+    field: &str,
+    takes: &str,
+) -> anyhow::Result<()> {
+    let explain = format!("registry explain {person} {field}");
+    let bare = live.reconciler(&format!("{explain} -o json")).await?.json();
+    let decision = &bare["fields"][0]["decisions"][0];
+    let about =
+        ["decision_id", "takes", "decided_at", "reverses", "in_force", "followed", "decided_by", "reason"];
+    assert_eq!(keys(decision), about);
+    assert_eq!((&decision["takes"], &decision["decided_by"]), (&takes.into(), &Value::Null));
+    assert!(live.reconciler(&explain).await?.out.contains("name [console] in the configuration"));
+    let own = std::fs::read_to_string(live.config("reconciler", "1"))?;
+    let file = live.file("explain.toml", &(own + &std::fs::read_to_string(&live.owner)?))?;
+    let told = live.dansync(&format!("{explain} -o json"), &file).await?.json();
+    let decision = &told["fields"][0]["decisions"][0];
+    assert_eq!((&decision["decided_by"], &decision["followed"]), (&"an".into(), &true.into()), "{told}");
+    assert!(!decision["reason"].as_str().context("a reason")?.is_empty());
+    let text = live.dansync(&explain, &file).await?.out;
+    for part in
+        ["decided by a steward", " by an takes ", "in force, its value stands", "reason: ", "contradicts"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
     Ok(())
 }
 
@@ -166,6 +226,7 @@ async fn persons(pool: &PgPool) -> anyhow::Result<BTreeMap<String, PersonId>> {
 
 pub(super) async fn a_registry_is_made_anew(live: &mut Live) -> anyhow::Result<()> {
     live.reconciler("registry rebuild versions").await?.refused(1, &["at work", "stop the reconcilers"]);
+    let (rules, moments) = other_days_and_rules(live).await?;
     let hash = live.reconciler("registry hash -o json").await?.json();
     let before = persons(&live.places.registry).await?;
     live.deployment.stop_those(|instance| instance.service == "reconciler").await?;
@@ -192,9 +253,18 @@ pub(super) async fn a_registry_is_made_anew(live: &mut Live) -> anyhow::Result<(
     anyhow::ensure!(text.contains(&name), "the file names the new database");
     let file = live.file("rebuilt.toml", &text)?;
 
-    let taken = live.dansync("registry rebuild topics -o json", &file).await?.json();
-    assert_eq!(keys(&taken), ["version", "links", "persons"]);
-    assert!(taken["links"].as_u64() > Some(0) && taken["persons"].as_u64() > Some(0), "{taken}");
+    let shipped = acceptance::pipeline::project().join("schemas/field-catalogue.toml");
+    let words = format!("registry rebuild topics --rules {} --rules {}", shipped.display(), rules.display());
+    let taken = live.dansync(&format!("{words} -o json"), &file).await?.json();
+    let about =
+        ["version", "days", "rules", "rules_unknown", "rules_assumed", "links", "persons", "matcher_sweeps"];
+    assert_eq!(keys(&taken), about);
+    for some in ["days", "rules", "links", "persons"] {
+        assert!(taken[some].as_u64() > Some(0), "{some}: {taken}");
+    }
+    assert_eq!((&taken["rules_unknown"], &taken["rules_assumed"]), (&Value::Array(Vec::new()), &Value::Null));
+    assert_eq!(taken["matcher_sweeps"], true);
+    assert_eq!(in_force(&owner, &moments).await?, in_force(&live.places.registry, &moments).await?);
     live.dansync("registry rebuild topics", &file)
         .await?
         .refused(1, &["not empty", "dansync migrate registry"]);
@@ -207,6 +277,61 @@ pub(super) async fn a_registry_is_made_anew(live: &mut Live) -> anyhow::Result<(
         before.len()
     );
     again
+}
+
+/// What is in force changes: a day to come is opened, and other rules are put in force. Gives the rules' file, and moments
+/// before, between and after.
+async fn other_days_and_rules(live: &Live) -> anyhow::Result<(PathBuf, Vec<DateTime<Utc>>)> {
+    const KEEP: &str = "insert into rule_set (name, catalogue)
+        values ($2 || '-' || left(encode(sha256(convert_to($1, 'UTF8')), 'hex'), 8), $1) returning name";
+    let shipped =
+        std::fs::read_to_string(acceptance::pipeline::project().join("schemas/field-catalogue.toml"))?;
+    let text = format!("{shipped}\n# put in force for a while\n");
+    let file = live.file("other-rules.toml", &text)?;
+    let pool = &live.places.registry;
+    let mut moments = vec![Utc::now() - TimeDelta::days(400), Utc::now()];
+    let tomorrow = Utc::now().date_naive() + chrono::Days::new(2);
+    live.reconciler(&format!("day open --date {tomorrow} --ahead")).await?;
+    follows(pool, &tomorrow.to_string()).await?;
+    moments.push(Utc::now());
+    let version =
+        FieldCatalogue::parse(&text).map_err(|faults| anyhow::anyhow!("{faults:?}"))?.version.to_string();
+    let name: String = sqlx::query_scalar(KEEP).bind(&text).bind(version).fetch_one(pool).await?;
+    let before: String = sqlx::query_scalar("select rule_set from business_day").fetch_one(pool).await?;
+    for rules in [name, before] {
+        live.reconciler(&format!("rules activate {rules} -o json")).await?.json();
+        follows(pool, &rules).await?;
+        moments.push(Utc::now());
+    }
+    Eyes::open(&live.deployment).await?.settled(&[], 0, LOADED_WITHIN).await?;
+    Ok((file, moments))
+}
+
+/// Waits until a day or a rule set is in force.
+async fn follows(pool: &PgPool, wanted: &str) -> anyhow::Result<()> {
+    let mut look = tokio::time::interval(Duration::from_millis(50));
+    let followed = async {
+        loop {
+            look.tick().await;
+            let holds =
+                sqlx::query_scalar("select $1 in (date::text, rule_set) from business_day").bind(wanted);
+            if holds.fetch_one(pool).await? {
+                return anyhow::Ok(());
+            }
+        }
+    };
+    tokio::time::timeout(LOADED_WITHIN, followed).await.with_context(|| format!("{wanted} in force"))?
+}
+
+/// Day and rules in force at moments.
+async fn in_force(pool: &PgPool, moments: &[DateTime<Utc>]) -> anyhow::Result<Vec<registry_store::Present>> {
+    let mut connection = pool.acquire().await?;
+    let mut found = Vec::new();
+    for moment in moments {
+        found.push(registry_store::present_at(&mut connection, *moment).await?);
+    }
+    anyhow::ensure!(found.first() != found.last() || found.len() < 2, "nothing has changed: {found:?}");
+    Ok(found)
 }
 
 fn differing(before: &BTreeMap<String, PersonId>, after: &BTreeMap<String, PersonId>) -> usize {

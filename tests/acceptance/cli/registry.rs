@@ -38,7 +38,7 @@ pub(super) async fn a_person_is_shown_by_any_of_their_names(live: &Live) -> anyh
     assert!(lines.iter().all(|line| text.out.contains(line)), "{text:?}");
 
     let history = live.reconciler(&format!("registry history {pin} -o json")).await?.json();
-    assert_eq!(keys(&history), ["version", "person_id", "versions", "records", "links", "next"]);
+    assert_eq!(keys(&history), ["version", "person_id", "versions", "records", "links", "scored", "next"]);
     assert_eq!(history["person_id"], person["person_id"]);
     assert!(!history["versions"].as_array().unwrap().is_empty());
     assert!(live.reconciler(&format!("registry history {pin}")).await?.out.contains("version 1, "));

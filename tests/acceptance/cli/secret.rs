@@ -1,20 +1,41 @@
 //! A child is adopted: what was before is shown to nobody without a purpose, and every view for one is noted.
 
-use super::live::{Live, WITHIN, run};
+use super::live::{Live, WITHIN, keys, run};
 use acceptance::pipeline::Eyes;
 use anyhow::Context as _;
 use serde_json::Value;
 use sqlx::FromRow;
 
-/// A child of the books with both numbers, not adopted yet.
-const CHILD: &str = "select k.id, k.con_so_dinh_danh as pin, k.me_so_dinh_danh as mother_pin, k.me_ho_ten as mother,
-       concat_ws(' ', k.con_ho, k.con_chu_dem, k.con_ten) as name, k.con_ngay_sinh as born,
-       k.ma_co_quan as office
-     from hotich.khai_sinh k
-     where k.con_so_dinh_danh is not null and k.me_so_dinh_danh is not null and k.trang_thai = 'HL' and k.nam_so >= 2010
-       and not exists (select from hotich.nuoi_con_nuoi n where n.con_so_dinh_danh = k.con_so_dinh_danh)
-       and not exists (select from hotich.khai_sinh o where o.id <> k.id and o.con_so_dinh_danh = k.con_so_dinh_danh)
-     order by k.id";
+/// A woman who has registered births and whose number the registry knows.
+const MOTHER: &str = "select k.id, k.me_so_dinh_danh as pin, k.me_ho_ten as name from hotich.khai_sinh k
+     where k.me_so_dinh_danh is not null and k.me_ngay_sinh is not null and k.trang_thai = 'HL' and k.noi_dk_tinh is not null
+     order by k.id desc limit 1";
+
+/// Her next child, registered without a number, as every newborn is.
+const BIRTH: &str = "insert into hotich.khai_sinh (ma_co_quan, quyen_so, nam_so, so, loai_dang_ky, trang_thai,
+       ngay_dang_ky, con_ho, con_chu_dem, con_ten, con_ngay_sinh, con_gioi_tinh, con_dan_toc, con_quoc_tich,
+       noi_sinh_tinh, noi_sinh_xa, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, me_ho_ten, me_ngay_sinh,
+       me_dan_toc, me_quoc_tich, me_so_dinh_danh)
+     select ma_co_quan, 'KS-99', 2026, 1, 1, 'HL', current_date - 80, 'Lê', 'Thị Khánh', 'Huyền',
+       to_char(current_date - 90, 'DD/MM/YYYY'), '1', me_dan_toc, 'VN', noi_dk_tinh, noi_dk_xa, noi_dk_tinh, noi_dk_xa,
+       noi_dk_tinh, noi_dk_xa, me_ho_ten, me_ngay_sinh, me_dan_toc, 'VN', me_so_dinh_danh
+     from hotich.khai_sinh where id = $1
+     returning id, ma_co_quan as office, noi_dk_tinh as province, noi_dk_xa as commune, me_ngay_sinh as mother_born,
+       concat_ws(' ', con_ho, con_chu_dem, con_ten) as name, con_ngay_sinh as born";
+
+/// The number for the act.
+const ISSUE: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, ho_ten, ngay_sinh,
+       gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, ks_ma_co_quan, ks_quyen_so, ks_nam_so, ks_so)
+     values ($1 || '3' || to_char(current_date - 90, 'YY') || '990017', 'XL', current_date - 70, $2,
+       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', $1, $3, $1, $3, $4, 'KS-99', 2026, 1)
+     returning so_dinh_danh";
+
+/// What the hospital had written of it, with the mother's number.
+const NOTICE: &str =
+    "insert into y_te.giay_chung_sinh (so_giay, ma_co_so, ngay_sinh, gioi_tinh, ten_du_kien, me_ho_ten,
+       me_ngay_sinh, me_so_dinh_danh, lap_ngay)
+     values ('99101.CS.26.1', '99101', $1, 'Nu', $2, $3, $4, $5, current_date - 89)";
+const NOTICE_KEY: &str = "medical/birth_notice/99101.CS.26.1/child";
 
 /// A woman who has nothing to do with it.
 const ADOPTING: &str = "select so_dinh_danh, ho_ten from can_cuoc.so_dinh_danh
@@ -26,26 +47,54 @@ const ADOPT: &str =
      values ($1, 'NCN-99', 2026, 1, 1, 'HL', current_date - 30, $2, $3, $4, $5, $6) returning id";
 
 #[derive(FromRow)]
-struct Child {
+struct Mother {
     id: i64,
     pin: String,
-    mother_pin: String,
-    mother: String,
     name: String,
-    born: String,
-    office: String,
 }
 
-/// One whom the registry knows by this number, and whose mother it names by hers.
+#[derive(FromRow)]
+struct Act {
+    id: i64,
+    office: String,
+    province: String,
+    commune: String,
+    mother_born: String,
+    name: String,
+    born: String,
+}
+
+struct Child {
+    act: Act,
+    pin: String,
+    mother: Mother,
+}
+
+/// A child is born: the act comes first, then the hospital's notice and the number.
 async fn child(live: &Live) -> anyhow::Result<Child> {
-    let children: Vec<Child> = sqlx::query_as(CHILD).fetch_all(&live.places.sources.civil_status).await?;
-    for one in children {
-        let shown = live.reconciler(&format!("registry show {} -o json", one.pin)).await?;
-        if shown.code == 0 && shown.json()["fields"]["npd.relatives"].to_string().contains(&one.mother_pin) {
-            return Ok(one);
-        }
-    }
-    anyhow::bail!("the population has no such child")
+    let sources = &live.places.sources;
+    let mother: Mother = sqlx::query_as(MOTHER).fetch_one(&sources.civil_status).await?;
+    let act: Act = sqlx::query_as(BIRTH).bind(mother.id).fetch_one(&sources.civil_status).await?;
+    arrived(live, &format!("civil_status/birth/{}/child", act.id)).await?;
+    let pin: String = sqlx::query_scalar(ISSUE)
+        .bind(&act.province)
+        .bind(&act.name)
+        .bind(&act.commune)
+        .bind(&act.office)
+        .fetch_one(&sources.identity)
+        .await?;
+    arrived(live, &format!("identity/pin/{pin}/holder")).await?;
+    sqlx::query(NOTICE)
+        .bind(&act.born)
+        .bind(&act.name)
+        .bind(&mother.name)
+        .bind(&act.mother_born)
+        .bind(&mother.pin)
+        .execute(&sources.medical)
+        .await?;
+    arrived(live, NOTICE_KEY).await?;
+    Eyes::open(&live.deployment).await?.settled(&[], 0, WITHIN).await?;
+    Ok(Child { act, pin, mother })
 }
 
 /// All that is said of relatives, wherever it stands.
@@ -78,42 +127,48 @@ async fn with_purpose(live: &Live, words: &str) -> anyhow::Result<Value> {
     Ok(run(all, &live.config("reconciler", "1")).await?.json())
 }
 
-/// Somebody adopts the child; gives the act and the number of who it was, once nothing moves any more.
-async fn adopt(live: &Live, child: &Child) -> anyhow::Result<(i64, String)> {
-    let others = vec![child.pin.clone(), child.mother_pin.clone()];
-    let (pin, name): (String, String) =
-        sqlx::query_as(ADOPTING).bind(others).fetch_one(&live.places.sources.identity).await?;
-    let act: i64 = sqlx::query_scalar(ADOPT)
-        .bind(&child.office)
-        .bind(&child.name)
-        .bind(&child.born)
-        .bind(&child.pin)
-        .bind(&name)
-        .bind(&pin)
-        .fetch_one(&live.places.sources.civil_status)
-        .await?;
-    let key = format!("civil_status/adoption/{act}/child");
+/// Waits until the registry has a record.
+async fn arrived(live: &Live, record_key: &str) -> anyhow::Result<()> {
     let mut looks = tokio::time::interval(std::time::Duration::from_millis(50));
     let arrived = async {
         loop {
             looks.tick().await;
-            let found: bool =
-                sqlx::query_scalar("select exists (select from record_latest where record_key = $1)")
-                    .bind(&key)
-                    .fetch_one(&live.places.registry)
-                    .await?;
+            let found: bool = sqlx::query_scalar(
+                "select exists (select from record_latest where record_key = $1 and anchor is not null)",
+            )
+            .bind(record_key)
+            .fetch_one(&live.places.registry)
+            .await?;
             if found {
                 return anyhow::Ok(());
             }
         }
     };
-    tokio::time::timeout(WITHIN, arrived).await.context("the adoption in the registry")??;
+    tokio::time::timeout(WITHIN, arrived).await.with_context(|| format!("{record_key} in the registry"))?
+}
+
+/// Somebody adopts the child; gives the act and the number of who it was, once nothing moves any more.
+async fn adopt(live: &Live, child: &Child) -> anyhow::Result<(i64, String)> {
+    let others = vec![child.pin.clone(), child.mother.pin.clone()];
+    let (pin, name): (String, String) =
+        sqlx::query_as(ADOPTING).bind(others).fetch_one(&live.places.sources.identity).await?;
+    let act: i64 = sqlx::query_scalar(ADOPT)
+        .bind(&child.act.office)
+        .bind(&child.act.name)
+        .bind(&child.act.born)
+        .bind(&child.pin)
+        .bind(&name)
+        .bind(&pin)
+        .fetch_one(&live.places.sources.civil_status)
+        .await?;
+    arrived(live, &format!("civil_status/adoption/{act}/child")).await?;
     Eyes::open(&live.deployment).await?.settled(&[], 0, WITHIN).await?;
     Ok((act, pin))
 }
 
 pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::Result<()> {
     let child = child(live).await?;
+    before_the_adoption(live, &child).await?;
     let known = chrono::Utc::now().to_rfc3339();
     let (act, pin) = adopt(live, &child).await?;
     let key = format!("civil_status/adoption/{act}/child");
@@ -122,8 +177,8 @@ pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::
     let show = format!("registry show {} -o json", child.pin);
     let shown = live.reconciler(&show).await?.json();
     let now = relatives(&shown);
-    assert!(now.contains(&pin) && !now.contains(&child.mother_pin), "the adopting mother is the mother");
-    let birth = format!("civil_status/birth/{}/", child.id);
+    assert!(now.contains(&pin) && !now.contains(&child.mother.pin), "the adopting mother is the mother");
+    let birth = format!("civil_status/birth/{}/", child.act.id);
     let past = (chrono::Utc::now().date_naive() - chrono::Days::new(60)).to_string();
     let questions = [
         show.clone(),
@@ -134,14 +189,15 @@ pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::
         format!("registry explain {} --as-of {past} -o json", child.pin),
         format!("registry explain {} --as-known {known} -o json", child.pin),
     ];
+    let telling = ["civil_status/adoption/", &birth, "medical/birth_notice/", "/KS-99/", "/NCN-99/"];
     for question in &questions {
         let said = live.reconciler(question).await?;
-        for secret in ["civil_status/adoption/", &birth] {
+        for secret in telling {
             assert!(!said.out.contains(secret), "{question}: {secret}");
         }
         // A household may name the mother to this day; who she was to the child it does not say.
         let told = relatives(&said.json());
-        assert!(!told.contains(&child.mother_pin) && !told.contains(&child.mother), "{question}");
+        assert!(!told.contains(&child.mother.pin) && !told.contains(&child.mother.name), "{question}");
     }
     for verb in ["show", "explain", "history"] {
         let adopting = live.reconciler(&format!("registry {verb} {pin} -o json")).await?;
@@ -150,42 +206,85 @@ pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::
             "{verb}: who adopts is a parent like any other"
         );
     }
-    let mother = live.reconciler(&format!("registry history {} -o json", child.mother_pin)).await?;
-    assert!(!mother.out.contains(&birth), "the birth mother's past names the act");
+    let mother = live.reconciler(&format!("registry history {} -o json", child.mother.pin)).await?;
+    for secret in telling {
+        assert!(!mother.out.contains(secret), "the birth mother's past names the act: {secret}");
+    }
     assert!(!relatives(&mother.json()).contains(&child.pin), "the birth mother's past names the child");
 
+    live.reconciler(&format!("match show {NOTICE_KEY} -o json"))
+        .await?
+        .refused(65, &["nothing of such a record"]);
     for_a_purpose(live, &child, &key, &past).await
+}
+
+/// While nobody has adopted the child, all of it is shown to all: the act's key among the links, and whose the notice is.
+async fn before_the_adoption(live: &Live, child: &Child) -> anyhow::Result<()> {
+    let history = live.reconciler(&format!("registry history {} -o json", child.pin)).await?.json();
+    assert!(history["links"].to_string().contains("/KS-99/"), "the act came before the number: {history}");
+    let scored = &history["scored"][0];
+    assert_eq!(keys(scored), ["source_key", "anchor", "since", "until", "weights", "weight", "margin"]);
+    assert_eq!(scored["source_key"], format!("record:{NOTICE_KEY}"), "{history}");
+    assert_eq!(scored["anchor"], format!("pin:{}", child.pin));
+
+    let shown = live.reconciler(&format!("match show {NOTICE_KEY} -o json")).await?.json();
+    let about = ["version", "record_key", "source_key", "placed_by_score", "links", "truncated", "reviews"];
+    assert_eq!(keys(&shown), about);
+    assert_eq!((&shown["placed_by_score"], &shown["truncated"]), (&true.into(), &false.into()));
+    let link = &shown["links"][0];
+    assert_eq!((&link["anchor"], &link["until"]), (&scored["anchor"], &Value::Null));
+    let evidence = &link["evidence"];
+    assert_eq!(evidence["weight"], scored["weight"]);
+    let steps = evidence["steps"].as_array().context("steps")?;
+    let sum = steps.last().and_then(|step| step["sum"].as_f64()).context("a sum")?;
+    assert!((sum - evidence["weight"].as_f64().unwrap()).abs() < 0.01, "the waterfall ends at the weight");
+    let text = live.reconciler(&format!("match show {NOTICE_KEY}")).await?.out;
+    for part in ["linked to pin:", "until now", "COLUMN", "mother", "CANDIDATE", "bits"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    for value in [&child.act.name, &child.act.born, &child.mother.name, &child.mother.pin] {
+        assert!(!text.contains(value.as_str()), "a value is shown: {text}");
+    }
+    let numbered = live.reconciler(&format!("match show identity/pin/{}/holder", child.pin)).await?;
+    assert!(numbered.out.contains("no score is asked"), "{numbered:?}");
+    live.reconciler("match show medical/birth_notice/none/child").await?.refused(65, &["RECORD_KEY"]);
+    Ok(())
 }
 
 /// For a purpose all of it is shown, and each view is noted.
 async fn for_a_purpose(live: &Live, child: &Child, key: &str, past: &str) -> anyhow::Result<()> {
     let show = format!("registry show {} -o json", child.pin);
-    let birth = format!("civil_status/birth/{}/", child.id);
+    let birth = format!("civil_status/birth/{}/", child.act.id);
     assert_eq!(views(live).await?, 0);
     let whole = with_purpose(live, &show).await?;
     assert!(record_keys(&whole).contains(key) && record_keys(&whole).contains(&birth));
     let before = with_purpose(live, &format!("{show} --as-of {past}")).await?;
-    assert!(before["fields"]["npd.relatives"].to_string().contains(&child.mother_pin));
+    assert!(before["fields"]["npd.relatives"].to_string().contains(&child.mother.pin));
     let before =
         with_purpose(live, &format!("registry explain {} npd.relatives --as-of {past} -o json", child.pin))
             .await?;
-    assert!(before.to_string().contains(&child.mother_pin), "{before}");
+    assert!(before.to_string().contains(&child.mother.pin), "{before}");
     let history = with_purpose(live, &format!("registry history {} -o json", child.pin)).await?.to_string();
-    assert!(history.contains(key) && history.contains(&child.mother_pin));
+    assert!(history.contains(key) && history.contains(&child.mother.pin));
     assert!(
-        with_purpose(live, &format!("registry history {} -o json", child.mother_pin))
+        with_purpose(live, &format!("registry history {} -o json", child.mother.pin))
             .await?
             .to_string()
             .contains(&child.pin)
     );
-    assert_eq!(views(live).await?, 5);
+    let links =
+        with_purpose(live, &format!("registry history {} -o json", child.pin)).await?["links"].to_string();
+    assert!(links.contains("/KS-99/"), "{links}");
+    let matched = with_purpose(live, &format!("match show {NOTICE_KEY} -o json")).await?;
+    assert_eq!(matched["links"][0]["anchor"], format!("pin:{}", child.pin));
+    assert_eq!(views(live).await?, 7);
     let noted: (String, String, String) =
         sqlx::query_as("select viewer, purpose, command from secret_view order by viewed_at desc limit 1")
             .fetch_one(&live.places.registry)
             .await?;
-    assert_eq!(noted, ("clerk".into(), "proof of descent before a court".into(), "registry history".into()));
+    assert_eq!(noted, ("clerk".into(), "proof of descent before a court".into(), "match show".into()));
     live.reconciler(&format!("{show} --purpose curiosity--")).await?.refused(2, &["--as"]);
     live.reconciler(&format!("{show} --purpose short --as clerk")).await?.refused(2, &["10 to 500"]);
-    assert_eq!(views(live).await?, 5, "what is refused is no view");
+    assert_eq!(views(live).await?, 7, "what is refused is no view");
     Ok(())
 }

@@ -377,17 +377,19 @@ async fn who_somebody_was_is_known_as_it_was_then() {
         assert_eq!((view.person_id, view.records.len()), (id, 1), "{name}");
     }
     let page = registry_store::HistoryPage::default();
-    let links = registry_store::link_history(&world.pool, known, &page).await.unwrap();
+    let open = registry_store::FamilySecrets::default();
+    let links = registry_store::link_history(&world.pool, known, &page, &open).await.unwrap().entries;
     let events: Vec<&str> = links.iter().map(|link| link.event.event.as_str()).collect();
     assert_eq!(events, ["first_seen", "first_seen", "merged"]);
     assert!(links.iter().all(|link| link.received_at >= first));
-    let records = registry_store::record_history(&world.pool, known, &page).await.unwrap();
+    let records = registry_store::record_history(&world.pool, known, &page, &open).await.unwrap().entries;
     let told: Vec<_> =
         records.iter().map(|r| (r.record_key.as_str(), r.received_at, r.superseded_at)).collect();
     let register = format!("identity/pin/{MO}/holder");
     assert_eq!(told, [(COPY, time(1), Some(time(3))), (&register, time(2), None), (COPY, time(3), None)]);
     let early = registry_store::HistoryPage { known: Some(time(2)), ..page };
-    assert_eq!(registry_store::record_history(&world.pool, known, &early).await.unwrap().len(), 2);
+    let early = registry_store::record_history(&world.pool, known, &early, &open).await.unwrap();
+    assert_eq!((early.entries.len(), early.more), (2, false));
 }
 
 #[tokio::test]

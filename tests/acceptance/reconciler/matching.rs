@@ -8,10 +8,10 @@ use registry_store::{fingerprint_key, scored_history, scored_links, state_hash_a
 use sqlx::PgPool;
 
 const MOTHER: (&str, &str, &str) = ("001187000901", "Trần Thị Mơ", "1987-04-05");
-const CHILD: &str = "001212000901";
-const TWIN: &str = "001212000902";
-const NA: &str = "Lê Thị Bích Na";
-const BORN: &str = "2012-06-07";
+pub(super) const CHILD: &str = "001212000901";
+pub(super) const TWIN: &str = "001212000902";
+pub(super) const NA: &str = "Lê Thị Bích Na";
+pub(super) const BORN: &str = "2012-06-07";
 
 /// Lets the matcher work until nothing waits.
 pub(super) async fn match_all(reconciler: &Reconciler) -> Matched {
@@ -45,13 +45,13 @@ async fn place(pool: &PgPool, record_key: &str) -> (Option<String>, i16) {
 }
 
 /// The mother, with her number.
-fn mother() -> Make {
+pub(super) fn mother() -> Make {
     let (pin, name, born) = MOTHER;
     Make::new("identity", "pin", pin, "holder").pin(pin).name(name).born(born)
 }
 
 /// A birth as registered; the register of numbers issues `pin` for it.
-fn birth(n: u32, pin: Option<&str>, name: &str, born: &str) -> Vec<Make> {
+pub(super) fn birth(n: u32, pin: Option<&str>, name: &str, born: &str) -> Vec<Make> {
     let (act, key) = (format!("12/BIRTH/2012/{n}"), n.to_string());
     let mut said = vec![
         Make::new("civil_status", "birth", &key, "child")
@@ -68,7 +68,7 @@ fn birth(n: u32, pin: Option<&str>, name: &str, born: &str) -> Vec<Make> {
 }
 
 /// A hospital's notice: no number of the child.
-fn notice(key: &str, name: &str, born: &str) -> Vec<Make> {
+pub(super) fn notice(key: &str, name: &str, born: &str) -> Vec<Make> {
     let child = Make::new("medical", "birth_notice", key, "child").born(born).text("sex", "sex:2");
     let child = if name.is_empty() { child } else { child.name(name) };
     vec![child, Make::new("medical", "birth_notice", key, "mother").name(MOTHER.1).pin(MOTHER.0)]
@@ -79,7 +79,7 @@ fn resident(id: &str, name: &str, born: &str) -> Make {
     Make::new("residence", "person", id, "resident").person(id).name(name).born(born).text("sex", "sex:2")
 }
 
-async fn live() -> (World, Reconciler) {
+pub(super) async fn live() -> (World, Reconciler) {
     let (mut world, reconciler) = World::matching().await;
     world.go_live(&reconciler).await;
     match_all(&reconciler).await;

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use registry_rules::PersonId;
-use registry_store::{PersonView, RecordView, RegistryState};
+use registry_store::{MatcherAt, PersonView, RecordView, RegistryState};
 use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
 use sqlx::PgPool;
@@ -110,10 +110,13 @@ impl Whole {
             return self.output.show(&PastHash { version: 1, state_hash: hash.to_string(), as_known });
         }
         let settings: settings::Registry = self.file.sections()?;
-        let state = executor::run(async {
-            registry_store::registry_state(&registry_pool(&settings.registry)?).await.classed()
+        let (state, matcher) = executor::run(async {
+            let pool = registry_pool(&settings.registry)?;
+            // Before the state: a matcher that was at rest then has changed nothing in it since.
+            let matcher = registry_store::matcher_at(&pool).await.classed()?;
+            anyhow::Ok((registry_store::registry_state(&pool).await.classed()?, matcher))
         })?;
-        self.output.show(&Totals::of(&state))
+        self.output.show(&Totals::of(&state, &matcher))
     }
 }
 
@@ -284,11 +287,20 @@ struct Totals {
     cases_open: i64,
     due: i64,
     load_slices: i64,
+    /// `off`, `sweeping` or `live`.
+    matcher: &'static str,
+    /// Rows and source keys that wait for it.
+    matcher_waiting: i64,
 }
 
 impl Totals {
-    fn of(state: &RegistryState) -> Self {
+    fn of(state: &RegistryState, matcher: &MatcherAt) -> Self {
         let counts = state.counts;
+        let (matcher, matcher_waiting) = match matcher {
+            MatcherAt::Off => ("off", 0),
+            MatcherAt::Sweeping => ("sweeping", 0),
+            MatcherAt::Live(waiting) => ("live", *waiting),
+        };
         Self {
             version: 1,
             state_hash: state.hash.to_string(),
@@ -297,6 +309,8 @@ impl Totals {
             cases_open: counts.cases_open,
             due: counts.due,
             load_slices: counts.slices,
+            matcher,
+            matcher_waiting,
         }
     }
 }
@@ -323,6 +337,14 @@ impl Answer for Totals {
         if self.due > 0 || self.load_slices > 0 {
             let Self { due, load_slices, .. } = self;
             writeln!(out, "not at rest: {due} persons due, {load_slices} slices of the first load left")?;
+        }
+        if self.matcher == "sweeping" {
+            writeln!(
+                out,
+                "not at rest: the matcher sweeps, and what no number places may come to stand elsewhere"
+            )?;
+        } else if self.matcher_waiting > 0 {
+            writeln!(out, "not at rest: {} rows and keys wait for the matcher", self.matcher_waiting)?;
         }
         Ok(())
     }

@@ -1,16 +1,23 @@
 //! `dansync registry explain`: why each value stands. Values are shown on standard output only.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
-use registry_rules::{Explained, Explanation, FieldName, FieldNameError, PersonId, Verdict};
+use registry_rules::{
+    Explained, ExplainedDecision, Explanation, FieldName, FieldNameError, FieldState, PersonId,
+    StandingField, Verdict,
+};
 use registry_store::Inquiry;
 use serde::Serialize;
+use steward_console::{WhoDecided, who_decided};
+use uuid::Uuid;
 
 use super::registry_moment::{Asking, At, inquire};
 use super::registry_secret::{Purpose, redact_explanations};
+use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
 use crate::settings::ConfigFile;
@@ -44,18 +51,33 @@ impl Explain {
     /// Does it.
     pub(crate) fn execute(self) -> anyhow::Result<()> {
         let settings: Asking = self.file.sections()?;
-        let (inquiry, secrets) = executor::run(async {
+        let told = executor::run(async {
             let inquiry = inquire(&settings, &self.person, self.at).await?;
             let pool = settings.pool()?;
             let secrets = self.purpose.secrets(&pool, inquiry.person_id(), "registry explain").await?;
-            anyhow::Ok((inquiry, secrets))
+            if let Some(field) = self.field.as_ref().filter(|field| !inquiry.knows(field)) {
+                bail!("FIELD: the rules in force then have no item {field}; `dansync rules show` lists them");
+            }
+            let mut fields = inquiry.explain(self.field.as_ref());
+            redact_explanations(&mut fields, &secrets, inquiry.day, self.at.moment().known);
+            let deciders = deciders(&settings, &fields).await?;
+            let cases = inquiry.open_cases();
+            let fields = fields.into_iter().map(|field| ToldField::of(field, &cases, &deciders)).collect();
+            anyhow::Ok(Told::of(&inquiry, fields, self.at))
         })?;
-        if let Some(field) = self.field.as_ref().filter(|field| !inquiry.knows(field)) {
-            bail!("FIELD: the rules in force then have no item {field}; `dansync rules show` lists them");
-        }
-        let mut told = Told::of(&inquiry, self.field.as_ref(), self.at);
-        redact_explanations(&mut told.fields, &secrets, inquiry.day, self.at.moment().known);
         self.output.show(&told)
+    }
+}
+
+type Deciders = BTreeMap<Uuid, WhoDecided>;
+
+/// Who made the decisions, where the file names the console.
+async fn deciders(settings: &Asking, fields: &[Explanation]) -> anyhow::Result<Deciders> {
+    let decisions = fields.iter().flat_map(|field| &field.decisions);
+    let ids: Vec<Uuid> = decisions.filter_map(|decision| decision.decision_id.parse().ok()).collect();
+    match settings.console()? {
+        Some(console) if !ids.is_empty() => who_decided(&console, &ids).await.classed().context("console"),
+        Some(_) | None => Ok(Deciders::new()),
     }
 }
 
@@ -67,18 +89,62 @@ struct Told {
     as_of: NaiveDate,
     as_known: Option<DateTime<Utc>>,
     rule_set: String,
-    fields: Vec<Explanation>,
+    fields: Vec<ToldField>,
+}
+
+/// One item. The keys are those of [`Explanation`], with the open question and who decided.
+#[derive(Debug, Serialize)]
+struct ToldField {
+    field: FieldName,
+    article: String,
+    stands: Option<StandingField>,
+    ground: Option<String>,
+    open_case: bool,
+    /// The question, for `dansync case show`.
+    case_id: Option<String>,
+    statements: Vec<Explained>,
+    decisions: Vec<ToldDecision>,
+}
+
+/// A decision, and what of it stays in the console.
+#[derive(Debug, Serialize)]
+struct ToldDecision {
+    #[serde(flatten)]
+    decision: ExplainedDecision,
+    decided_by: Option<String>,
+    reason: Option<String>,
+}
+
+impl ToldField {
+    fn of(told: Explanation, cases: &BTreeMap<FieldName, String>, deciders: &Deciders) -> Self {
+        let Explanation { field, article, stands, ground, open_case, statements, decisions } = told;
+        let decision = |decision: ExplainedDecision| {
+            let who = decision.decision_id.parse().ok().and_then(|id| deciders.get(&id)).cloned();
+            let (decided_by, reason) = who.map_or((None, None), |who| (Some(who.decided_by), who.reason));
+            ToldDecision { decision, decided_by, reason }
+        };
+        Self {
+            case_id: cases.get(&field).cloned(),
+            field,
+            article,
+            stands,
+            ground,
+            open_case,
+            statements,
+            decisions: decisions.into_iter().map(decision).collect(),
+        }
+    }
 }
 
 impl Told {
-    fn of(inquiry: &Inquiry, field: Option<&FieldName>, at: At) -> Self {
+    fn of(inquiry: &Inquiry, fields: Vec<ToldField>, at: At) -> Self {
         Self {
             version: 1,
             person_id: inquiry.person_id(),
             as_of: inquiry.day,
             as_known: at.moment().known,
             rule_set: inquiry.rule_set.clone(),
-            fields: inquiry.explain(field),
+            fields,
         }
     }
 }
@@ -93,41 +159,90 @@ impl Answer for Told {
     }
 }
 
-fn write_field(out: &mut dyn Write, told: &Explanation) -> io::Result<()> {
+fn write_field(out: &mut dyn Write, told: &ToldField) -> io::Result<()> {
     writeln!(out, "\n{}, article {} of Law 26/2023/QH15", told.field, told.article)?;
     match &told.stands {
-        None => writeln!(out, "  nothing stands")?,
+        None => writeln!(out, "  nothing stands: nobody with authority over it states it")?,
         Some(stands) => {
-            let (value, state) = (value_text(&stands.value), stands.state.as_str());
-            writeln!(
-                out,
-                "  {value}: {state} by {}, from {}",
-                stands.rule,
-                or_dash(stands.record_key.as_ref())
-            )?;
+            writeln!(out, "  {}", value_text(&stands.value))?;
+            let from =
+                stands.record_key.as_ref().map_or_else(String::new, |key| format!(", taken from {key}"));
+            writeln!(out, "  stands as {}{from}", state(stands.state))?;
+            writeln!(out, "  by {}", rule(&stands.rule))?;
         }
     }
     if let Some(ground) = &told.ground {
         writeln!(out, "  on the ground of {ground}")?;
     }
-    if told.open_case {
-        writeln!(out, "  a case about it is open")?;
+    if let Some(case) = &told.case_id {
+        writeln!(out, "  a question about it is open: case {case}")?;
+    } else if told.open_case {
+        writeln!(out, "  a question about it is open")?;
     }
     let rows: Vec<_> = told.statements.iter().map(statement_row).collect();
-    write_table(out, ["  RECORD", "SAYS", "RANK", "STANDING", "FROM", "TO", "RECORDED", "VERDICT"], &rows)?;
-    for decision in &told.decisions {
+    write_table(
+        out,
+        ["  RECORD", "SAYS", "AUTHORITY", "STANDING", "FROM", "TO", "RECORDED", "VERDICT"],
+        &rows,
+    )?;
+    told.decisions.iter().try_for_each(|decision| write_decision(out, decision))
+}
+
+const fn state(state: FieldState) -> &'static str {
+    match state {
+        FieldState::Agreed => "agreed: several sources say it",
+        FieldState::SoleSource => "the word of its only source",
+        FieldState::Disputed => "disputed: another source says something else, the first in authority stands",
+        FieldState::UnderVerification => "provisional, under joint verification: sources differ",
+        FieldState::Decided => "decided by a steward",
+    }
+}
+
+/// A rule as `registry_rules` names it: item, ground and rank, or a decision.
+fn rule(rule: &str) -> String {
+    if let Some(decision) = rule.strip_prefix("decision/") {
+        return format!("decision {decision}");
+    }
+    let mut parts = rule.split('/');
+    match (parts.next(), parts.next(), parts.next().and_then(|rank| rank.parse::<usize>().ok())) {
+        (Some(_), Some(ground), Some(rank)) => {
+            format!("rule {ground}, as the {} in authority ({rule})", nth(rank.saturating_add(1)))
+        }
+        _ => format!("rule {rule}"),
+    }
+}
+
+fn nth(place: usize) -> String {
+    match place {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        more => format!("{more}th"),
+    }
+}
+
+fn write_decision(out: &mut dyn Write, told: &ToldDecision) -> io::Result<()> {
+    let ToldDecision { decision, decided_by, reason } = told;
+    let at = decision.decided_at.to_rfc3339();
+    let by = decided_by.as_ref().map_or_else(|| "a steward".to_owned(), ToOwned::to_owned);
+    let id = &decision.decision_id;
+    if let Some(reversed) = &decision.reverses {
+        writeln!(out, "  decision {id} of {at} by {by} takes back decision {reversed}")?;
+    } else {
         let force = match (decision.in_force, decision.followed) {
             (_, true) => "in force, its value stands",
-            (true, false) => "in force, its record says something else now",
-            (false, false) => "not in force",
+            (true, false) => "in force, but its record says something else now: the rules decide",
+            (false, false) => "not in force: taken back, or a later one decides",
         };
-        let at = decision.decided_at.to_rfc3339();
-        writeln!(out, "  decision {} of {at} takes {}: {force}", decision.decision_id, decision.takes)?;
-        if let Some(reversed) = &decision.reverses {
-            writeln!(out, "    takes back decision {reversed}")?;
+        writeln!(out, "  decision {id} of {at} by {by} takes {}: {force}", decision.takes)?;
+    }
+    match (reason, decided_by) {
+        (Some(reason), _) => writeln!(out, "    reason: {reason}"),
+        (None, Some(_)) => Ok(()),
+        (None, None) => {
+            writeln!(out, "    its name and reason are in the console: name [console] in the configuration")
         }
     }
-    Ok(())
 }
 
 fn statement_row(told: &Explained) -> [String; 8] {
@@ -145,7 +260,7 @@ fn statement_row(told: &Explained) -> [String; 8] {
     [
         format!("  {}", told.record_key),
         value_text(&told.value),
-        or_dash(told.rank),
+        told.rank.map_or_else(|| "none".to_owned(), |rank| nth(rank.saturating_add(1))),
         told.standing.as_str().to_owned(),
         or_dash(told.valid_from),
         or_dash(told.valid_to),

@@ -11,7 +11,7 @@ use service_runtime::{DatabaseConfig, SecretFile};
 use anyhow::Context as _;
 
 use crate::classed::ResultExt as _;
-use crate::settings::registry_pool;
+use crate::settings::{console_pool, registry_pool};
 
 /// Vietnam keeps one offset all year.
 const VIETNAM_SECONDS_EAST: i32 = 7 * 3_600;
@@ -68,9 +68,16 @@ pub(crate) struct Asking {
     registry: DatabaseConfig,
     /// Tells whether a value is the one that a steward saw.
     fingerprint_key_file: SecretFile,
+    /// The steward console's database, where it is to be told who decided: names and reasons do not travel.
+    console: Option<DatabaseConfig>,
 }
 
 impl Asking {
+    /// The console's database, if the file names it.
+    pub(crate) fn console(&self) -> anyhow::Result<Option<sqlx::PgPool>> {
+        self.console.as_ref().map(console_pool).transpose()
+    }
+
     /// The registry asked.
     pub(crate) fn pool(&self) -> anyhow::Result<sqlx::PgPool> {
         registry_pool(&self.registry)

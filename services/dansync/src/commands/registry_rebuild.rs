@@ -1,18 +1,21 @@
 //! `dansync registry rebuild`: what is derived, made anew from what is kept.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use event_log::SchemaRegistry;
-use reconciler::{LoadStage, Reconciler, StoreError, Summary, TakeOverError};
+use reconciler::{LoadStage, PresentTaken, Reconciler, StoreError, Summary, TakeOverError};
 use registry_store::{RegistryState, registry_state, sessions_at_work};
 use serde::Serialize;
 use service_runtime::{Clock as _, SystemClock};
 use sqlx::PgPool;
 use tokio::time::Interval;
 
+use super::rules_file;
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -33,13 +36,25 @@ pub(crate) enum Rebuild {
     #[command(after_help = "Example:
   dansync registry rebuild versions --config /etc/dansync/reconciler.toml")]
     Versions(Whole),
-    /// A new registry from the topics: ids and last words first; start the reconcilers after it, which read the sources'
-    /// topics from their beginning.
+    /// A new registry from the topics: days and rules, ids and last words first; start the reconcilers after it, which read
+    /// the sources' topics from their beginning and match anew what no number places: links by score are on no topic.
     #[command(after_help = "Example:
   dansync migrate registry --config owner.toml
-  dansync registry rebuild topics --config /etc/dansync/reconciler.toml
-  dansync run reconciler --config /etc/dansync/reconciler.toml")]
-    Topics(Whole),
+  dansync registry rebuild topics --rules field-catalogue-2025.toml --config /etc/dansync/reconciler.toml
+  dansync run reconciler --config /etc/dansync/reconciler.toml
+  dansync registry hash --config /etc/dansync/reconciler.toml    # says when the matcher is at rest")]
+    Topics(Topics),
+}
+
+/// From the topics.
+#[derive(Debug, Args)]
+pub(crate) struct Topics {
+    /// A rule set that was in force beside the configured one; once for each, that with which the registry began first. The
+    /// log has their names only.
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
+    #[command(flatten)]
+    whole: Whole,
 }
 
 /// The whole registry.
@@ -60,13 +75,20 @@ impl Rebuild {
                 let rebuilt = executor::run(versions(&config))?;
                 whole.output.show(&rebuilt)
             }
-            Self::Topics(whole) => {
+            Self::Topics(Topics { rules, whole }) => {
                 let config: reconciler::Config = whole.file.load()?;
-                let taken = executor::run(topics(&config))?;
+                let earlier = rules.iter().map(|path| rule_set(path)).collect::<anyhow::Result<Vec<_>>>()?;
+                let taken = executor::run(topics(&config, &earlier))?;
                 whole.output.show(&taken)
             }
         }
     }
+}
+
+fn rule_set(path: &Path) -> anyhow::Result<String> {
+    let text = rules_file::text(path).context("--rules")?;
+    rules_file::parse(&text).with_context(|| format!("--rules: {}", path.display()))?;
+    Ok(text)
 }
 
 /// Nobody else may be at work: what runs would go on with what it remembers.
@@ -129,11 +151,11 @@ async fn step(reconciler: &Reconciler, look: &mut Interval) -> Result<Option<boo
     }
 }
 
-async fn topics(config: &reconciler::Config) -> anyhow::Result<Taken> {
+async fn topics(config: &reconciler::Config, earlier: &[String]) -> anyhow::Result<Taken> {
     alone(&registry_pool(&config.registry)?).await?;
     let reconciler = reconciler::open_alone(config, SystemClock.business_date()).await?;
     let schemas = SchemaRegistry::new(&config.schema_registry);
-    let taken = match reconciler.take_over(&config.kafka, &schemas).await {
+    let taken = match reconciler.take_over(&config.kafka, &schemas, earlier).await {
         Ok(taken) => taken,
         Err(TakeOverError::Store(error)) => return Err(error).classed(),
         Err(TakeOverError::Topic(error)) => return Err(error).classed(),
@@ -142,7 +164,17 @@ async fn topics(config: &reconciler::Config) -> anyhow::Result<Taken> {
                 .context("nothing was taken over; make a new database for it (`dansync migrate registry`)");
         }
     };
-    Ok(Taken { version: 1, links: taken.links, persons: taken.persons })
+    let PresentTaken { days, rules, unknown, assumed } = taken.present;
+    Ok(Taken {
+        version: 1,
+        days,
+        rules,
+        rules_unknown: unknown,
+        rules_assumed: assumed,
+        links: taken.links,
+        persons: taken.persons,
+        matcher_sweeps: config.matching.is_some(),
+    })
 }
 
 /// What was made anew.
@@ -184,14 +216,50 @@ impl Answer for Rebuilt {
 #[derive(Debug, Serialize)]
 struct Taken {
     version: u32,
+    /// Messages that opened a day, each with the log's time.
+    days: u64,
+    /// Messages that put a rule set in force.
+    rules: u64,
+    /// Rule sets among them that no file gave.
+    rules_unknown: BTreeSet<String>,
+    /// The rule set that all begins with, where the log does not say which it was.
+    rules_assumed: Option<String>,
     links: u64,
     persons: u64,
+    /// Whether links by score, which are on no topic, are decided anew by the reconcilers.
+    matcher_sweeps: bool,
 }
 
 impl Answer for Taken {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { links, persons, .. } = self;
+        let Self { days, rules, links, persons, .. } = self;
+        writeln!(
+            out,
+            "{days} messages that opened a day and {rules} about rule sets are taken over, with their times"
+        )?;
+        for unknown in &self.rules_unknown {
+            writeln!(
+                out,
+                "rule set {unknown} was in force, and no file says what it said: the one before it stands for its time; \
+                 with its file (--rules) begin again on a new database"
+            )?;
+        }
+        if let Some(assumed) = &self.rules_assumed {
+            writeln!(
+                out,
+                "the log does not say with which rules all began: {assumed} is taken; if it was another one, \
+                 begin again on a new database with its file (--rules)"
+            )?;
+        }
         writeln!(out, "{links} messages about ids and {persons} about persons are taken over")?;
-        writeln!(out, "start the reconcilers: they read the sources' topics from the beginning")
+        writeln!(out, "start the reconcilers: they read the sources' topics from the beginning")?;
+        if self.matcher_sweeps {
+            writeln!(
+                out,
+                "links by score are on no topic: after the first load the matcher decides them anew, and `dansync \
+                 registry hash` says when it is at rest; which of them stood before now is not known any more"
+            )?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use registry_rules::{Explanation, PersonId, RecordKey, StandingField};
 use registry_store::{
-    FamilySecrets, HistoryEntry, PersonView, RecordHistory, SecretView, family_secrets, note_secret_view,
+    CaseView, FamilySecrets, HistoryEntry, PersonView, SecretView, family_secrets, note_secret_view,
 };
 use sqlx::PgPool;
 
@@ -45,14 +45,27 @@ impl Purpose {
         person: PersonId,
         command: &str,
     ) -> anyhow::Result<FamilySecrets> {
-        let Some(purpose) = &self.purpose else { return family_secrets(pool, person).await.classed() };
+        if !self.is_given() {
+            return family_secrets(pool, person).await.classed();
+        }
+        self.note(pool, person, command).await?;
+        Ok(FamilySecrets::default())
+    }
+
+    /// Whether there is one.
+    pub(super) const fn is_given(&self) -> bool {
+        self.purpose.is_some()
+    }
+
+    /// Notes the view of a person, before anything is shown.
+    pub(super) async fn note(&self, pool: &PgPool, person: PersonId, command: &str) -> anyhow::Result<()> {
+        let Some(purpose) = &self.purpose else { return Ok(()) };
         // The command line sees to it that there is one.
         let viewer = self.user.as_deref().unwrap_or_default();
         note_secret_view(pool, &SecretView { viewer, person, purpose, command })
             .await
             .classed()
-            .context("the view could not be noted, so nothing is shown")?;
-        Ok(FamilySecrets::default())
+            .context("the view could not be noted, so nothing is shown")
     }
 }
 
@@ -73,6 +86,21 @@ pub(super) fn redact_view(
     }
     view.fields.values_mut().for_each(|field| hide_record(secrets, &mut field.record_key));
     view.records.retain(|record| !secrets.hides_record(&record.record_key));
+    for record in &mut view.records {
+        record.anchor.take_if(|anchor| secrets.hides_anchor(anchor));
+    }
+    view.cases.retain_mut(|case| redact_case(case, secrets));
+}
+
+/// Leaves out of an open question the records that tell of the secret; `false`: it is about nothing else.
+fn redact_case(case: &mut CaseView, secrets: &FamilySecrets) -> bool {
+    let hides = |key: &String| {
+        RecordKey::try_from(key.clone()).is_ok_and(|record_key| secrets.hides_record(&record_key))
+    };
+    let (all, subject) = (case.record_keys.len(), case.subject.strip_prefix("record:"));
+    case.record_keys.retain(|key| !hides(key));
+    case.records.retain(|record| !secrets.hides_record(&record.record_key));
+    (all == 0 || !case.record_keys.is_empty()) && !subject.is_some_and(|key| hides(&key.to_owned()))
 }
 
 /// Leaves out of explanations what is secret.
@@ -85,22 +113,18 @@ pub(super) fn redact_explanations(
     told.retain(|one| !secrets.hides(&one.field, day, known));
     for one in told {
         one.statements.retain(|statement| !secrets.hides_record(&statement.record_key));
+        one.decisions.retain(|decision| !secrets.hides_record(&decision.takes));
         if let Some(StandingField { record_key, .. }) = &mut one.stands {
             hide_record(secrets, record_key);
         }
     }
 }
 
-/// Leaves out of what the registry said, and was told, what is secret.
-pub(super) fn redact_history(
-    versions: &mut [HistoryEntry],
-    records: &mut Vec<RecordHistory>,
-    secrets: &FamilySecrets,
-) {
+/// Leaves out of what the registry said what is secret.
+pub(super) fn redact_history(versions: &mut [HistoryEntry], secrets: &FamilySecrets) {
     for HistoryEntry { received_at, image } in versions {
         let (day, at) = (image.business_date, *received_at);
         image.fields.retain(|name, _| !secrets.hides(name, day, Some(at)));
         image.fields.values_mut().for_each(|field| hide_record(secrets, &mut field.record_key));
     }
-    records.retain(|record| !secrets.hides_record(&record.record_key));
 }

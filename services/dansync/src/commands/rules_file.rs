@@ -23,7 +23,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<FieldCatalogue> {
     parse(&text(path)?).with_context(|| path.display().to_string())
 }
 
-fn text(path: &Path) -> anyhow::Result<String> {
+/// A rule set's text, which is kept as it is.
+pub(super) fn text(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))
         .context(ExitClass::BadData)

@@ -36,6 +36,12 @@ fn is_adoption(record: &SourceRecord) -> bool {
     key.starts_with("civil_status/adoption/") && key.ends_with("/child")
 }
 
+/// Whether a record about the person born is of a row that names who gave birth: the act, or the hospital's notice.
+fn names_birth_parents(record: &SourceRecord) -> bool {
+    let key = record.record_key.as_str();
+    is_birth(record) || (key.starts_with("medical/birth_notice/") && key.ends_with("/child"))
+}
+
 /// What of a person's past only those may see who are entitled to a family secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FamilySecret {
@@ -70,7 +76,7 @@ pub fn family_secret(records: &[SourceRecord], catalogue: &FieldCatalogue) -> Op
     acts().next()?;
     let since = acts().map(legal_date).min().flatten();
     let before = |r: &&SourceRecord| {
-        is_birth(r) && since.is_none_or(|since| legal_date(r).is_none_or(|on| on < since))
+        names_birth_parents(r) && since.is_none_or(|since| legal_date(r).is_none_or(|on| on < since))
     };
     let mut keys: Vec<_> =
         acts().chain(records.iter().filter(before)).map(|r| r.record_key.clone()).collect();

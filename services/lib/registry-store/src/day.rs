@@ -40,11 +40,7 @@ pub async fn ensure_rules(
     catalogue: &str,
     today: NaiveDate,
 ) -> Result<Present, StoreError> {
-    sqlx::query("insert into rule_set (name, catalogue) values ($1, $2) on conflict do nothing")
-        .bind(name)
-        .bind(catalogue)
-        .execute(&mut *connection)
-        .await?;
+    keep_rules(connection, name, catalogue).await?;
     let begun =
         sqlx::query("insert into business_day (date, rule_set) values ($1, $2) on conflict do nothing")
             .bind(today)
@@ -61,6 +57,32 @@ pub async fn ensure_rules(
     present(connection).await
 }
 
+/// Keeps a rule set under its name.
+pub async fn keep_rules(
+    connection: &mut PgConnection,
+    name: &str,
+    catalogue: &str,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into rule_set (name, catalogue) values ($1, $2) on conflict do nothing")
+        .bind(name)
+        .bind(catalogue)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Begins a registry that has received nothing yet with an earlier day and rule set than it was opened with; they hold for all
+/// time before what follows.
+pub async fn begin_present(connection: &mut PgConnection, first: &Present) -> Result<(), StoreError> {
+    sqlx::query("update business_day set date = $1, rule_set = $2")
+        .bind(first.date)
+        .bind(&first.rule_set)
+        .execute(&mut *connection)
+        .await?;
+    // The newest entry of a moment counts: this one, not that of the opening.
+    note_present_from(connection, "-infinity").await
+}
+
 /// Day and rules as they were in force at a moment; the first ones for all time before.
 pub async fn present_at(connection: &mut PgConnection, moment: DateTime<Utc>) -> Result<Present, StoreError> {
     let (date, rule_set) = sqlx::query_as(
@@ -73,8 +95,12 @@ pub async fn present_at(connection: &mut PgConnection, moment: DateTime<Utc>) ->
 }
 
 async fn note_present(connection: &mut PgConnection, since: DateTime<Utc>) -> Result<(), StoreError> {
+    note_present_from(connection, &since.to_rfc3339()).await
+}
+
+async fn note_present_from(connection: &mut PgConnection, since: &str) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into present_history (since, date, rule_set) select $1, date, rule_set from business_day",
+        "insert into present_history (since, date, rule_set) select $1::text::timestamptz, date, rule_set from business_day",
     )
     .bind(since)
     .execute(connection)

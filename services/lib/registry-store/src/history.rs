@@ -1,36 +1,15 @@
 //! What the registry has been told of a person and has said of it, each with the time it was received.
 
+use crate::history_page::{HistoryPage, Listed, visible};
 use crate::versions::version_of;
-use crate::{StoreError, show};
-use chrono::{DateTime, NaiveDate, Utc};
+use crate::{FamilySecrets, StoreError, show};
+use chrono::{DateTime, Utc};
 use registry_rules::{
-    FieldName, FieldValue, Identifier, LinkEvent, PartialDate, PersonId, PersonImage, RecordKey, Standing,
+    FieldName, FieldValue, Identifier, PartialDate, PersonId, PersonImage, RecordKey, Standing,
 };
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
 use std::collections::BTreeMap;
-
-/// The longest history that one question gives, of each kind.
-pub const HISTORY_LIMIT: i64 = 10_000;
-
-/// Which part of a history.
-#[derive(Clone, Copy, Debug)]
-pub struct HistoryPage {
-    /// Only what had been received by then.
-    pub known: Option<DateTime<Utc>>,
-    /// Only record versions whose legal time covers the day.
-    pub day: Option<NaiveDate>,
-    /// Person versions after this one.
-    pub after: i64,
-    /// At most so many of each kind; never more than [`HISTORY_LIMIT`].
-    pub limit: i64,
-}
-
-impl Default for HistoryPage {
-    fn default() -> Self {
-        Self { known: None, day: None, after: 0, limit: HISTORY_LIMIT }
-    }
-}
 
 /// One version.
 #[derive(Clone, Debug, Serialize)]
@@ -68,36 +47,33 @@ pub struct RecordHistory {
     pub fields: BTreeMap<FieldName, FieldValue>,
 }
 
-/// What became of a key's id.
-#[derive(Clone, Debug, Serialize)]
-pub struct LinkHistory {
-    /// When the registry wrote it.
-    pub received_at: DateTime<Utc>,
-    /// What happened.
-    #[serde(flatten)]
-    pub event: LinkEvent,
-}
-
 /// The versions of a person, the oldest first.
 pub async fn person_history(
     pool: &PgPool,
     person: PersonId,
     page: &HistoryPage,
-) -> Result<Vec<HistoryEntry>, StoreError> {
-    let rows: Vec<(DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
-        "select received_at, payload from person_version
-         where key = $1 and id > $2 and ($3::timestamptz is null or received_at <= $3) order by id limit $4",
-    )
-    .bind(person.to_string())
-    .bind(page.after)
-    .bind(page.known)
-    .bind(page.limit.min(HISTORY_LIMIT))
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|(received_at, payload)| Ok(HistoryEntry { received_at, image: image(&payload)? }))
-        .collect()
+) -> Result<Listed<HistoryEntry, i64>, StoreError> {
+    let fetch = async |after: Option<i64>, limit: i64| {
+        let rows: Vec<(i64, DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
+            "select id, received_at, payload from person_version
+             where key = $1 and id > $2 and ($3::timestamptz is null or received_at <= $3) order by id limit $4",
+        )
+        .bind(person.to_string())
+        .bind(after.unwrap_or_default())
+        .bind(page.known)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?;
+        let entry = |(id, received_at, payload): (i64, DateTime<Utc>, Vec<u8>)| {
+            Ok((id, HistoryEntry { received_at, image: image(&payload)? }))
+        };
+        rows.into_iter().map(entry).collect()
+    };
+    visible(page.limit, page.after.version, fetch, |_| false).await
 }
+
+/// A record's version: when it was received, its key, epoch, position and ordinal.
+pub type VersionPlace = (DateTime<Utc>, String, i32, i64, i32);
 
 #[derive(sqlx::FromRow)]
 struct VersionColumns {
@@ -109,46 +85,82 @@ struct VersionColumns {
     superseded_at: Option<DateTime<Utc>>,
 }
 
-/// The records that stand under a person's id or once did, and the decisions about them: every version, in the order of
-/// its receipt.
+/// The records that stand under a person's id or once did, also by a link by score, and the decisions about them: every version that no
+/// secret hides, in the order of its receipt.
 pub async fn record_history(
     pool: &PgPool,
     person: PersonId,
     page: &HistoryPage,
-) -> Result<Vec<RecordHistory>, StoreError> {
-    let rows: Vec<VersionColumns> = sqlx::query_as(
-        "with key (anchor) as (select anchor from anchor where leads_to = $1),
-           own (record_key) as (
-             select r.record_key from key cross join lateral (
-               select record_key from record_latest where anchor = key.anchor offset 0) r
-             union select r.record_key from key cross join lateral (
-               select record_key from record_former where key = key.anchor offset 0) r),
-           about (record_key) as (
-             select record_key from own
-             union select d.record_key from own cross join lateral (
-               select decision_id from decision_record n where n.record_key = own.record_key offset 0) n
-               join decision d on d.decision_id = n.decision_id)
-         select v.payload, v.epoch, v.position, v.ordinal, v.received_at,
-           min(v.received_at) over (partition by v.record_key order by v.epoch, v.position, v.ordinal
-             rows between 1 following and unbounded following) as superseded_at
-         from about cross join lateral (
-           select * from record_version where record_key = about.record_key
-             and ($2::timestamptz is null or received_at <= $2) offset 0) v
-         where $3::date is null or ((v.valid_from is null or v.valid_from <= $3) and (v.valid_to is null or v.valid_to >= $3))
-         order by v.received_at, v.record_key, v.epoch, v.position, v.ordinal limit $4",
-    )
-    .bind(person)
-    .bind(page.known)
-    .bind(page.day)
-    .bind(page.limit.min(HISTORY_LIMIT))
-    .fetch_all(pool)
-    .await?;
-    rows.iter().map(record_entry).collect()
+    secrets: &FamilySecrets,
+) -> Result<Listed<RecordHistory, VersionPlace>, StoreError> {
+    let fetch = async |after: Option<VersionPlace>, limit: i64| {
+        let (at, key) = (after.as_ref().map(|place| place.0), after.as_ref().map(|place| place.1.clone()));
+        let (epoch, position) = (after.as_ref().map(|place| place.2), after.as_ref().map(|place| place.3));
+        let ordinal = after.as_ref().map(|place| place.4);
+        let rows: Vec<VersionColumns> = sqlx::query_as(
+            "with recursive key (anchor) as (select anchor from anchor where leads_to = $1),
+               own (record_key) as (
+                 select r.record_key from key cross join lateral (
+                   select record_key from record_latest where anchor = key.anchor offset 0) r
+                 union select r.record_key from key cross join lateral (
+                   select record_key from record_former where key = key.anchor offset 0) r
+                 union select r.record_key from key cross join lateral (
+                   select source_key from scored_link where anchor = key.anchor
+                     and ($2::timestamptz is null or since <= $2) offset 0) l
+                 cross join lateral (
+                   select record_key from record_latest where source_key = l.source_key
+                   union all select substr(l.source_key, 8) where l.source_key like 'record:%' offset 0) r),
+               ruling (decision_id) as (
+                 select k.decision_id from (select record_key from own union select anchor from key) named (key)
+                 cross join lateral (
+                   select decision_id from identity_decision_key k where k.key = named.key offset 0) k
+                 union
+                 select d.decision_id from ruling cross join lateral (
+                   select decision_id from identity_decision d where d.reverses = ruling.decision_id offset 0) d),
+               about (record_key) as (
+                 select record_key from own
+                 union select d.record_key from own cross join lateral (
+                   select decision_id from decision_record n where n.record_key = own.record_key offset 0) n
+                   join decision d on d.decision_id = n.decision_id
+                 union select d.record_key from ruling join identity_decision d on d.decision_id = ruling.decision_id),
+               version as (
+                 select v.*, min(v.received_at) over (
+                     partition by v.record_key order by v.epoch, v.position, v.ordinal
+                     rows between 1 following and unbounded following) as superseded_at
+                 from about cross join lateral (
+                   select * from record_version where record_key = about.record_key
+                     and ($2::timestamptz is null or received_at <= $2) offset 0) v)
+             select payload, epoch, position, ordinal, received_at, superseded_at from version
+             where ($3::date is null
+                 or ((valid_from is null or valid_from <= $3) and (valid_to is null or valid_to >= $3)))
+               and ($5::timestamptz is null
+                 or (received_at, record_key, epoch, position, ordinal) > ($5, $6::text collate \"C\", $7, $8, $9))
+             order by received_at, record_key, epoch, position, ordinal limit $4",
+        )
+        .bind(person)
+        .bind(page.known)
+        .bind(page.day)
+        .bind(limit)
+        .bind(at)
+        .bind(key)
+        .bind(epoch)
+        .bind(position)
+        .bind(ordinal)
+        .fetch_all(pool)
+        .await?;
+        rows.iter().map(record_entry).collect()
+    };
+    let hides = |entry: &RecordHistory| secrets.hides_version(entry);
+    let mut listed = visible(page.limit, page.after.record.clone(), fetch, hides).await?;
+    listed.entries.iter_mut().for_each(|entry| secrets.strip(entry));
+    Ok(listed)
 }
 
-fn record_entry(row: &VersionColumns) -> Result<RecordHistory, StoreError> {
+fn record_entry(row: &VersionColumns) -> Result<(VersionPlace, RecordHistory), StoreError> {
     let record = show::record(&row.payload)?;
-    Ok(RecordHistory {
+    let key = record.record_key.as_str().to_owned();
+    let place = (row.received_at, key, row.epoch, row.position, row.ordinal);
+    let entry = RecordHistory {
         record_key: record.record_key,
         version: version_of(row.epoch, row.position, row.ordinal).to_string(),
         kind: record.kind,
@@ -160,31 +172,8 @@ fn record_entry(row: &VersionColumns) -> Result<RecordHistory, StoreError> {
         superseded_at: row.superseded_at,
         identifiers: record.identifiers,
         fields: record.fields,
-    })
-}
-
-/// What became of the ids of the keys that lead to a person now.
-pub async fn link_history(
-    pool: &PgPool,
-    person: PersonId,
-    page: &HistoryPage,
-) -> Result<Vec<LinkHistory>, StoreError> {
-    let rows: Vec<(DateTime<Utc>, Vec<u8>)> = sqlx::query_as(
-        "select l.received_at, l.payload from anchor a cross join lateral (
-           select * from link where key = a.anchor and ($2::timestamptz is null or received_at <= $2) offset 0) l
-         where a.leads_to = $1 order by l.received_at, l.key, l.id limit $3",
-    )
-    .bind(person)
-    .bind(page.known)
-    .bind(page.limit.min(HISTORY_LIMIT))
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter()
-        .map(|(received_at, payload)| {
-            let event = event_log::decode_link_event(&payload).map_err(|_| StoreError::Unreadable("link"))?;
-            Ok(LinkHistory { received_at, event })
-        })
-        .collect()
+    };
+    Ok((place, entry))
 }
 
 /// The newest image of an id.

@@ -122,6 +122,12 @@ impl Inquiry {
         told.filter(|e| field.is_some() || e.stands.is_some() || !e.statements.is_empty()).collect()
     }
 
+    /// The open questions about values, by field: each by its name.
+    pub fn open_cases(&self) -> BTreeMap<FieldName, String> {
+        let cases = self.person.cases.iter().map(|case| (case.field.clone(), self.case(case).case_id));
+        cases.filter_map(|(field, case_id)| Some((field?, case_id))).collect()
+    }
+
     /// Whether the rules of that moment know a field.
     pub fn knows(&self, field: &FieldName) -> bool {
         self.catalogue.get(field).is_some()

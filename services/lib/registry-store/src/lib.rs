@@ -17,9 +17,11 @@ mod error;
 mod figures;
 mod grants;
 mod history;
+mod history_page;
 mod inquiry;
 mod known;
 mod latest;
+mod link_history;
 mod links;
 mod load;
 mod locks;
@@ -57,24 +59,23 @@ pub use cases::{
 };
 pub use database::{connect, migrate};
 pub use day::{
-    Present, activate_rules, catalogue_of, ensure_rules, open_day, present, present_at,
-    present_while_loading, try_lease,
+    Present, activate_rules, begin_present, catalogue_of, ensure_rules, keep_rules, open_day, present,
+    present_at, present_while_loading, try_lease,
 };
 pub use decisions::{decisions_naming, keep_decisions, records_decided};
 pub use due::{DueReason, add_due, replace_dates, take_due};
 pub use error::StoreError;
 pub use figures::{CaseFigure, Figures, QuarantineFigure, UNREADABLE, figures};
 pub use grants::{grant_to_capture, grant_to_console, grant_to_reconciler};
-pub use history::{
-    HISTORY_LIMIT, HistoryEntry, HistoryPage, LinkHistory, RecordHistory, link_history, person_history,
-    record_history,
-};
+pub use history::{HistoryEntry, RecordHistory, VersionPlace, person_history, record_history};
+pub use history_page::{HISTORY_LIMIT, HistoryPage, HistoryPlace, Listed};
 pub use inquiry::{Inquiry, Moment};
 pub use known::{Found, Seeds, known_around};
 pub use latest::{
     Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
     source_keys_of_pins,
 };
+pub use link_history::{EntryPlace, LinkHistory, ScoredHistory, link_history, scored_link_history};
 pub use links::{LinksFound, RecordLinks, recorded_links};
 pub use load::{
     LoadSlice, LoadStage, RecordCounts, advance_stage, anchors_in_slice, declare_sources, finish_slice,
@@ -109,13 +110,13 @@ pub use register::{Together, close_register, entries_of, replace_entries};
 pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor, subjects_ruled};
-pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view};
+pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view, secrets_around};
 pub use show::{PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,
     open_sweeps, take_sweep, wait_for_operator,
 };
-pub use state::{RegistryState, registry_state};
+pub use state::{MatcherAt, RegistryState, matcher_at, registry_state};
 pub use versions::{
     MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
 };

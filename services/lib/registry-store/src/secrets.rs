@@ -2,23 +2,38 @@
 //! Whoever asks about an earlier moment is bound by it as well. A view for a purpose is noted before it is given.
 
 use crate::show::{catalogue_in_force, record};
-use crate::{StoreError, history};
+use crate::{RecordHistory, StoreError, history};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{
-    Cardinality, FamilySecret, FieldCatalogue, FieldName, PersonId, RecordKey, SourceRecord, family_secret,
+    Cardinality, Considered, FamilySecret, FieldCatalogue, FieldName, FieldValue, PersonId, RecordKey,
+    STEWARD, SourceRecord, family_secret, offered_keys,
 };
 use sqlx::{PgConnection, PgPool};
+use std::collections::BTreeSet;
 
 /// Records of one person that are read; beyond it a person is an error of matching.
 const MOST_RECORDS: i64 = 1_000;
 /// Ids that lead to another: longer chains would be a fault of ours.
 const MOST_REDIRECTS: usize = 16;
 
-/// A secret, and since when the registry has known of it.
+/// Versions of the acts of one secret that are read for their keys: a row that changed oftener is nobody's act.
+const MOST_VERSIONS: i64 = 1_000;
+
+/// A secret, since when the registry has known of it, and the keys by which its acts are found: an act's key holds its
+/// number in the book.
 #[derive(Clone, Debug)]
 struct Kept {
     secret: FamilySecret,
     known_since: Option<DateTime<Utc>>,
+    keys: BTreeSet<String>,
+}
+
+impl Kept {
+    async fn of(connection: &mut PgConnection, secret: FamilySecret) -> Result<Self, StoreError> {
+        let known_since = known_since(connection, &secret).await?;
+        let keys = keys_of_acts(connection, &secret).await?;
+        Ok(Self { secret, known_since, keys })
+    }
 }
 
 /// The secrets that a person's past holds: their own adoption, and that of a child they gave birth to.
@@ -39,6 +54,41 @@ impl FamilySecrets {
         let row = record_key.row();
         self.0.iter().flat_map(|kept| &kept.secret.records).any(|secret| secret.row() == row)
     }
+
+    /// Whether an anchor or source key names a record or an act that tells of a secret.
+    pub fn hides_anchor(&self, anchor: &str) -> bool {
+        let alone = ["record:", "apart:"].iter().find_map(|kind| anchor.strip_prefix(kind));
+        match alone.and_then(|key| RecordKey::try_from(key.to_owned()).ok()) {
+            Some(record) => self.hides_record(&record),
+            None => self.0.iter().any(|kept| kept.keys.contains(anchor)),
+        }
+    }
+}
+
+impl FamilySecrets {
+    /// Whether a version of a record tells of a secret: the act's own, or a decision about it.
+    pub(crate) fn hides_version(&self, entry: &RecordHistory) -> bool {
+        if entry.record_key.source() != STEWARD {
+            return self.hides_record(&entry.record_key);
+        }
+        let said = |name: &str| entry.fields.iter().find(|(field, _)| field.as_str() == name);
+        let text = |name: &str| said(name).and_then(|(_, value)| value.text());
+        let records = ["steward.takes", "steward.record", "steward.other_record"];
+        let anchors = ["steward.anchor", "steward.other_anchor"];
+        records.into_iter().filter_map(text).any(|key| self.hides_anchor(&format!("record:{key}")))
+            || anchors.into_iter().filter_map(text).any(|anchor| self.hides_anchor(anchor))
+    }
+
+    /// Leaves out of a decision that is shown which of the records before the steward's eyes tell of a secret.
+    pub(crate) fn strip(&self, entry: &mut RecordHistory) {
+        let considered = entry.fields.iter_mut().find(|(field, _)| field.as_str() == "steward.considered");
+        let Some((_, FieldValue::Text(json))) = considered else { return };
+        let seen: Vec<Considered> = serde_json::from_str(json).unwrap_or_default();
+        let open: Vec<&Considered> = seen.iter().filter(|one| !self.hides_record(&one.record_key)).collect();
+        if open.len() < seen.len() {
+            *json = serde_json::to_string(&open).unwrap_or_default();
+        }
+    }
 }
 
 /// The secrets of a person, or of who the id leads to now.
@@ -48,16 +98,13 @@ pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySec
     let own = records_of(&mut connection, person).await?;
     let mut found = Vec::new();
     if let Some(secret) = family_secret(&own, &catalogue) {
-        let known_since = known_since(&mut connection, &secret).await?;
-        found.push(Kept { secret, known_since });
+        found.push(Kept::of(&mut connection, secret).await?);
     }
     for act in own.iter().filter(|record| is_adopting(&record.record_key)) {
         // Whoever adopts is a parent like any other; only the act tells.
         let records = vec![act.record_key.clone()];
-        found.push(Kept {
-            secret: FamilySecret { fields: Vec::new(), since: None, records },
-            known_since: None,
-        });
+        let secret = FamilySecret { fields: Vec::new(), since: None, records };
+        found.push(Kept::of(&mut connection, secret).await?);
     }
     for birth in own.iter().filter(|record| is_parent(&record.record_key)) {
         found.extend(of_child(&mut connection, birth, &catalogue).await?);
@@ -65,8 +112,33 @@ pub async fn family_secrets(pool: &PgPool, person: PersonId) -> Result<FamilySec
     Ok(FamilySecrets(found))
 }
 
+/// The secrets of all whose records or keys these are, taken together: for what names several persons.
+pub async fn secrets_around(
+    pool: &PgPool,
+    records: &BTreeSet<String>,
+    anchors: &BTreeSet<String>,
+) -> Result<FamilySecrets, StoreError> {
+    let persons: Vec<PersonId> = sqlx::query_scalar(
+        "select a.leads_to from unnest($1::text[]) as t (wanted)
+           cross join lateral (select anchor from record_latest where record_key = wanted limit 1) r
+           join anchor a on a.anchor = r.anchor
+         union select a.leads_to from anchor a where a.anchor = any($2)",
+    )
+    .bind(records.iter().collect::<Vec<_>>())
+    .bind(anchors.iter().collect::<Vec<_>>())
+    .fetch_all(pool)
+    .await?;
+    let mut all = FamilySecrets::default();
+    for person in persons {
+        all.0.extend(family_secrets(pool, person).await?.0);
+    }
+    Ok(all)
+}
+
+/// Whether a record is of a parent in a row about a birth.
 fn is_parent(key: &RecordKey) -> bool {
-    (key.source(), key.entity()) == ("civil_status", "birth") && matches!(key.role(), "mother" | "father")
+    matches!((key.source(), key.entity()), ("civil_status", "birth") | ("medical", "birth_notice"))
+        && matches!(key.role(), "mother" | "father")
 }
 
 fn is_adopting(key: &RecordKey) -> bool {
@@ -89,6 +161,7 @@ async fn of_child(
     let Some(secret) = family_secret(&records_of(connection, child).await?, catalogue) else {
         return Ok(None);
     };
+    // Of the adoption, which stands with the child.
     let known_since = known_since(connection, &secret).await?;
     let relations = catalogue.iter().filter(|f| f.family_secret && f.cardinality == Cardinality::Relation);
     let secret = FamilySecret {
@@ -96,7 +169,26 @@ async fn of_child(
         since: secret.since,
         records: vec![birth.record_key.clone()],
     };
-    Ok(Some(Kept { secret, known_since }))
+    let keys = keys_of_acts(connection, &secret).await?;
+    Ok(Some(Kept { secret, known_since, keys }))
+}
+
+/// The source keys that the records of a secret have ever offered, other than those of their persons.
+async fn keys_of_acts(
+    connection: &mut PgConnection,
+    secret: &FamilySecret,
+) -> Result<BTreeSet<String>, StoreError> {
+    let payloads: Vec<Vec<u8>> =
+        sqlx::query_scalar("select payload from record_version where record_key = any($1) limit $2")
+            .bind(secret.records.iter().map(RecordKey::as_str).collect::<Vec<_>>())
+            .bind(MOST_VERSIONS)
+            .fetch_all(connection)
+            .await?;
+    let mut keys = BTreeSet::new();
+    for payload in payloads {
+        keys.extend(offered_keys(&record(&payload)?).into_iter().filter(|key| key.starts_with("act:")));
+    }
+    Ok(keys)
 }
 
 async fn known_since(

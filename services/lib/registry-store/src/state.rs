@@ -47,6 +47,31 @@ pub async fn registry_state(pool: &PgPool) -> Result<RegistryState, StoreError> 
     Ok(RegistryState { hash, counts: record_counts(pool).await? })
 }
 
+/// How far the matcher is from what follows from the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MatcherAt {
+    /// No record was ever compared here, or nobody compares any more.
+    Off,
+    /// Every record gets its place in the blocks: which links there will be is open.
+    Sweeping,
+    /// So many rows and source keys wait for it; none: links are what the records say.
+    Live(i64),
+}
+
+/// Where the matcher is.
+pub async fn matcher_at(pool: &PgPool) -> Result<MatcherAt, StoreError> {
+    let row: Option<(String, i64)> = sqlx::query_as(
+        "select phase, (select count(*) from match_pending) + (select count(*) from match_again) from match_state",
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(match row {
+        None => MatcherAt::Off,
+        Some((phase, waiting)) if phase == "live" => MatcherAt::Live(waiting),
+        Some(_) => MatcherAt::Sweeping,
+    })
+}
+
 /// The hashes of those persons that have records: an id without any is history, not state.
 async fn page(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<[u8; 32]>, StoreError> {
     let anchors = anchors_leading_to(connection, persons).await?;

@@ -17,6 +17,7 @@ mod shown_record;
 #[cfg(test)]
 pub(crate) mod synthetic;
 mod trail;
+mod who_decided;
 
 pub use action::{Action, Question, RuleAction};
 pub(crate) use action::{kinds_for, moves_persons};
@@ -34,3 +35,4 @@ pub use sheet::{CaseSheet, NotTakeable, PersonLine, RecordedDecision, Statement}
 pub use show_case::show_case;
 pub use shown_record::ShownRecord;
 pub use trail::{TrailEntry, case_trail};
+pub use who_decided::{WhoDecided, who_decided};

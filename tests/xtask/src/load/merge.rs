@@ -7,6 +7,7 @@ mod bare;
 mod course;
 mod floor;
 mod matching;
+mod rebuild;
 mod topics;
 mod truth;
 
@@ -64,6 +65,18 @@ pub(super) async fn run_matching(world: &mut World, options: &Options) -> anyhow
     say(format_args!("{records} records are in the topics"));
     let mut course = Course::prepare(world, 1).await?;
     course.matched(records, &truth).await?;
+    Ok(course.into_metrics())
+}
+
+/// A registry made anew, and new rules rehearsed, beside the first load of the same records.
+pub(super) async fn run_rebuild(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
+    world.fill(options).await?;
+    world.deployment.launch_those(is_adapter_of_source).await?;
+    let records = topics::until_snapshots(world).await?;
+    world.deployment.stop().await?;
+    say(format_args!("{records} records are in the topics"));
+    let mut course = Course::prepare(world, 1).await?;
+    course.rebuilt(world, records).await?;
     Ok(course.into_metrics())
 }
 

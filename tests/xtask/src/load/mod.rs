@@ -36,7 +36,7 @@ pub(crate) struct Options {
     /// Changes a second, one run after another (end-to-end)
     #[arg(long, value_delimiter = ',', default_values_t = [100_u32, 500])]
     rates: Vec<u32>,
-    /// Citizens who are there before (end-to-end, merge, match)
+    /// Citizens who are there before (end-to-end, merge, match, rebuild)
     #[arg(long, default_value_t = 20_000)]
     people: usize,
     /// Changes of life merged as a backlog (merge)
@@ -65,6 +65,8 @@ enum Load {
     Merge,
     /// Records without a number linked, among so many citizens
     Match,
+    /// A registry made anew from its versions and from its topics, and rules rehearsed, beside its first load
+    Rebuild,
     /// From the commit at a source to the commit at a sector, at a steady rate
     EndToEnd,
 }
@@ -75,6 +77,7 @@ impl Load {
             Self::Capture => "capture",
             Self::Merge => "merge",
             Self::Match => "match",
+            Self::Rebuild => "rebuild",
             Self::EndToEnd => "end-to-end",
         }
     }
@@ -102,6 +105,7 @@ async fn measure(world: &mut World, options: &Options) -> anyhow::Result<Vec<Met
         Load::Capture => Box::pin(capture::run(world, options)).await,
         Load::Merge => Box::pin(merge::run(world, options)).await,
         Load::Match => Box::pin(merge::run_matching(world, options)).await,
+        Load::Rebuild => Box::pin(merge::run_rebuild(world, options)).await,
         Load::EndToEnd => Box::pin(end_to_end::run(world, options)).await,
     }
 }

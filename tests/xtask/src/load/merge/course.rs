@@ -37,7 +37,7 @@ pub(super) struct Laps {
     kept: Duration,
     /// Of it what the matcher took.
     matching: Duration,
-    merged: Duration,
+    pub(super) merged: Duration,
 }
 
 impl Course {
@@ -96,7 +96,7 @@ impl Course {
     }
 
     /// Starts the reconcilers and waits until so many records are merged and nobody is due.
-    async fn reconcile(&mut self, records: i64) -> anyhow::Result<Laps> {
+    pub(super) async fn reconcile(&mut self, records: i64) -> anyhow::Result<Laps> {
         let pool = self.deployment.registries.registry.administrator().await?;
         sqlx::query("checkpoint").execute(&pool).await?;
         let before = look(&pool).await?;

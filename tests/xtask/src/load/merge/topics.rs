@@ -7,6 +7,7 @@ use event_log::{
     KafkaConfig, ReadTopicError, SourceMessage, decode_source_message, read_whole, split_wire_header,
 };
 use service_runtime::config;
+use sqlx::PgPool;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,44 @@ pub(super) async fn until_fences(world: &World) -> anyhow::Result<u64> {
         records += until(&kafka, source, is_fence).await?;
     }
     Ok(records)
+}
+
+/// Until the registry's own topics hold the newest word of each person and key; gives their messages.
+pub(super) async fn until_published(world: &World, registry: &PgPool) -> anyhow::Result<u64> {
+    let kafka = pipeline::kafka(&world.stack, &world.deployment);
+    let (persons, links): (i64, i64) = sqlx::query_as(
+        "select (select count(distinct key) from person_version), (select count(distinct key) from link)",
+    )
+    .fetch_one(registry)
+    .await?;
+    let topics = kafka.topics();
+    let mut messages = 0;
+    for (topic, keys) in [(topics.registry_person(), persons), (topics.registry_link(), links)] {
+        messages += until_keys(&kafka, &topic, usize::try_from(keys)?).await?;
+    }
+    Ok(messages)
+}
+
+/// Reads a topic until it has so many keys; gives its messages.
+async fn until_keys(kafka: &KafkaConfig, topic: &str, keys: usize) -> anyhow::Result<u64> {
+    let deadline = Instant::now() + WITHIN;
+    let mut turns = tokio::time::interval(AGAIN);
+    loop {
+        turns.tick().await;
+        let read = read_whole(kafka, topic, (0_u64, BTreeSet::new()), |(messages, seen), record| {
+            *messages += 1;
+            seen.extend(record.key.map(<[u8]>::to_vec));
+        })
+        .await;
+        let why = match read {
+            Ok((messages, seen)) if seen.len() >= keys => return Ok(messages),
+            Ok((_, seen)) => format!("{} of {keys} keys", seen.len()),
+            // The adapter has not made the topic yet.
+            Err(error @ ReadTopicError::Unavailable { .. }) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        ensure!(Instant::now() < deadline, "{topic} is not whole after {WITHIN:?}: {why}");
+    }
 }
 
 /// Reads a source's topic until each partition holds such a message; gives the topic's records.
