@@ -256,8 +256,8 @@ impl Answer for Taken {
         if self.matcher_sweeps {
             writeln!(
                 out,
-                "links by score are on no topic: after the first load the matcher decides them anew, and `dansync \
-                 registry hash` says when it is at rest; which of them stood before now is not known any more"
+                "links by score are on no topic: in the first load the matcher decides them anew; which of them stood \
+                 before now is not known any more"
             )?;
         }
         Ok(())

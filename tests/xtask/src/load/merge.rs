@@ -56,7 +56,7 @@ pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<
     Ok(metrics)
 }
 
-/// Records without a number, linked among so many citizens: after the first load the matcher goes through all of them.
+/// Records without a number, linked among so many citizens, in the first load.
 pub(super) async fn run_matching(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
     let truth = Truth::of(&world.fill(options).await?);
     world.deployment.launch_those(is_adapter_of_source).await?;
