@@ -9,6 +9,7 @@ mod matching;
 mod neighbours;
 mod rebuild;
 mod rehearse;
+mod reports;
 mod rulings;
 mod world;
 

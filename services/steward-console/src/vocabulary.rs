@@ -1,6 +1,6 @@
 //! The names of sources, kinds of record, roles and parts in both languages. What has no name here is shown by its code.
 
-use registry_rules::{CaseKind, FieldCatalogue, Ground, PartialDate, Standing};
+use registry_rules::{CaseKind, CaseState, Fault, FieldCatalogue, Ground, PartialDate, Standing};
 
 use crate::language::{Language, Texts};
 
@@ -13,6 +13,7 @@ const SOURCES: Names = &[
     ("identity", "Căn cước", "Identity"),
     ("medical", "Y tế", "Health"),
     ("steward", "Bàn đối chiếu", "Steward desk"),
+    ("feedback", "Báo sai sót", "Error report"),
 ];
 
 const ENTITIES: Names = &[
@@ -32,6 +33,7 @@ const ENTITIES: Names = &[
     ("birth_notice", "giấy chứng sinh", "birth notice"),
     ("death_notice", "giấy báo tử", "death notice"),
     ("blood_test", "xét nghiệm nhóm máu", "blood test"),
+    ("report", "người sử dụng dữ liệu hoặc công dân báo", "from a user of the data or a citizen"),
 ];
 
 const ROLES: Names = &[
@@ -93,6 +95,11 @@ fn name(names: Names, code: &str, language: Language) -> String {
     found.map_or(code, |(_, vi, en)| language.pick(vi, en)).to_owned()
 }
 
+/// The sources that have a name here.
+pub(crate) fn source_codes() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|(code, ..)| *code)
+}
+
 pub(crate) fn source(code: &str, language: Language) -> String {
     name(SOURCES, code, language)
 }
@@ -144,6 +151,26 @@ pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
         CaseKind::Orphan => texts.kind_orphan,
         CaseKind::StaleLink => texts.kind_stale_link,
         CaseKind::ErrorReport => texts.kind_error_report,
+    }
+}
+
+pub(crate) const fn fault(fault: Fault, texts: &Texts) -> &'static str {
+    match fault {
+        Fault::WrongValue => texts.fault_wrong_value,
+        Fault::Outdated => texts.fault_outdated,
+        Fault::Missing => texts.fault_missing,
+        Fault::OtherPerson => texts.fault_other_person,
+    }
+}
+
+pub(crate) const fn case_state(state: CaseState, texts: &Texts) -> &'static str {
+    match state {
+        CaseState::New => texts.state_new,
+        CaseState::Reopened => texts.state_reopened,
+        CaseState::Waiting => texts.state_waiting,
+        CaseState::UnderInvestigation => texts.state_under_investigation,
+        CaseState::Closed => texts.state_closed,
+        CaseState::Superseded => texts.state_superseded,
     }
 }
 

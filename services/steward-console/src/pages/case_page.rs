@@ -9,6 +9,7 @@ use super::page::{Frame, reader_of, show};
 use super::records::Records;
 use super::refusal::Refusal;
 use super::rule_form::RuleForm;
+use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
 use crate::desk::{CaseSheet, DeskError, TrailEntry, case_trail, is_case_id, pending, show_case};
@@ -31,11 +32,14 @@ pub(super) struct CasePage {
     title: String,
     article: Option<String>,
     kind: &'static str,
-    severity: u8,
+    standing: StandingText,
+    clock: Option<ClockText>,
     opened: String,
     person: Person,
     rule: Option<String>,
     columns: Vec<Column>,
+    /// Some column is a report.
+    has_report: bool,
     truncated: bool,
     decided: Option<Decided>,
     form: Option<DecideForm>,
@@ -44,7 +48,6 @@ pub(super) struct CasePage {
     rule_form: Option<RuleForm>,
     trail: Vec<TrailLine>,
     proposals: Vec<ProposalLine>,
-    claim: Option<String>,
     /// Of the forms of those who may decide.
     form_token: Option<String>,
     error: Option<FormError>,
@@ -161,10 +164,12 @@ impl CasePage {
             },
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
-            severity: sheet.severity,
+            standing: StandingText::of_sheet(sheet, language),
+            clock: sheet.clock.as_ref().map(|clock| ClockText::of(clock, language, t)),
             opened: vocabulary::moment(sheet.opened_at),
             person: Person::of(sheet, t),
             rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, &rules.catalogue, language)),
+            has_report: columns.iter().any(|column| column.report.is_some()),
             truncated: sheet.truncated,
             decided: sheet.last_decision.as_ref().filter(|_| sheet.is_on_its_way()).map(|last| Decided {
                 by: last.decided_by.clone(),
@@ -175,7 +180,6 @@ impl CasePage {
             rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),
             trail: TrailLine::all(shown.trail, language),
             proposals: ProposalLine::all(&sheet.proposals, Some(sheet), reader_of(&frame), t),
-            claim: sheet.claim.as_ref().map(|claim| claim.claimed_by.clone()),
             form_token: may_decide.map(|user| user.form_token.clone()),
             why_no_form: if is_any_takeable { t.reader_only } else { t.no_value_to_take },
             frame,

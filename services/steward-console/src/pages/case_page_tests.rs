@@ -42,6 +42,36 @@ fn values_stand_side_by_side_with_where_they_come_from() {
 }
 
 #[test]
+fn how_the_case_stands_is_said_in_words() {
+    let mut sheet = sheet();
+    (sheet.affected, sheet.weight) = (Some(3), 15);
+    sheet.standing.due_on = Some("2026-11-25".parse().unwrap());
+    sheet.standing.overdue = true;
+    sheet.standing.state = registry_rules::CaseState::UnderInvestigation;
+    sheet.claim = Some(crate::desk::Claim {
+        claimed_by: "binh".to_owned(),
+        claimed_at: "2026-11-22T17:03:00Z".parse().unwrap(),
+    });
+    let html = rendered(&sheet, Language::Vietnamese, Role::Steward, None);
+    for text in [
+        "Đang xác minh",
+        "25/11/2026",
+        "quá hạn",
+        "3 ngày làm việc: chỉ tiêu của cơ sở dữ liệu, không điều luật nào định (Điều 6 Nghị định 70/2024/NĐ-CP)",
+        "số thỏa thuận đang giữ: 3",
+        "binh",
+        "Trả lại",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    let html = rendered(&sheet, Language::English, Role::Steward, None);
+    assert!(
+        html.contains("3 working days: the registry&#39;s own target")
+            && html.contains("Under investigation")
+    );
+}
+
+#[test]
 fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
     let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
     assert_eq!(html.matches("name=\"takes\"").count(), 3);
