@@ -51,13 +51,15 @@ pub(crate) fn answers(
         }
     }
     for (_, decision) in decisions {
-        // Whoever reported an error hears that the case is decided, not what another source says.
-        let told = decision.considered.iter().filter(|seen| seen.record_key.source() != FEEDBACK);
-        answers.extend(told.map(|considered| Answer {
+        // Whoever reported an error hears that it is decided, not what another source says, and not while it is asked about.
+        let is_report = |key: &RecordKey| key.source() == FEEDBACK;
+        let seen = decision.considered.iter().map(|considered| &considered.record_key);
+        let told = seen.filter(|key| !is_report(key) || !merged.held.contains_key(*key));
+        answers.extend(told.map(|key| Answer {
             detail: Some(decision.id.clone()),
             field: Some(decision.field.as_str().to_owned()),
-            reason: Some(decision.takes.as_str().to_owned()),
-            ..Answer::new(considered.record_key.clone(), AnswerKind::Decided)
+            reason: (!is_report(key)).then(|| decision.takes.as_str().to_owned()),
+            ..Answer::new(key.clone(), AnswerKind::Decided)
         }));
     }
     answers

@@ -145,9 +145,8 @@ impl Reconciler {
         let mut told = answers(&attaching, &merged, &decisions);
         told.extend(questions(kept.changes.values().map(|change| &change.new.record)));
         told.extend(rejected(kept.markers.values()));
-        let reports = report_answers(kept, &attaching, &merged, &now.rules.catalogue);
-        let answered = reports.iter().map(|answer| answer.record_key.clone()).collect();
-        told.extend(reports);
+        told.extend(report_answers(kept, &attaching, &merged, &now.rules.catalogue));
+        let answered = told.iter().map(|answer| answer.record_key.clone()).collect();
         told.extend(case_answers(&merged, &answered));
         put_answers(connection, &self.settings.topics, &told).await?;
         if self.settings.matching.is_some() {

@@ -53,6 +53,8 @@ pub(crate) struct Merged {
     pub(crate) neighbours: BTreeSet<PersonId>,
     /// Records that an open case is about, each with the case that is to be decided first.
     pub(crate) held: BTreeMap<RecordKey, Held>,
+    /// Reports that a case which goes on does not ask about any more, each with the item.
+    pub(crate) left: Vec<(RecordKey, String)>,
     /// The number in force of each record's person, for records that carry none.
     pub(crate) pins: BTreeMap<RecordKey, String>,
     /// Persons who are dead now.

@@ -7,7 +7,6 @@ use registry_rules::{
     Answer, AnswerKind, CaseEvent, CaseKind, FEEDBACK, FieldCatalogue, IdentifierKind, PinRegister,
     RecordKey, Reported, SourceRecord, reports_among,
 };
-use registry_store::CaseRow;
 use std::collections::BTreeSet;
 
 /// The answers to reports that a batch brings.
@@ -49,24 +48,23 @@ fn is_known(record: &SourceRecord, register: &PinRegister) -> bool {
     pin.is_some_and(|pin| register.entries(&register.class(&pin)).next().is_some())
 }
 
-/// The answers that cases bring by opening again or ending; a report of this batch has its own.
+/// The answers that cases bring by opening again or ending, but for reports that are told something already.
 pub(crate) fn case_answers(merged: &Merged, told: &BTreeSet<RecordKey>) -> Vec<Answer> {
     let about_reports = merged.cases.iter().filter(|row| row.case.kind == CaseKind::ErrorReport.as_str());
-    let mut answers = Vec::new();
+    let left = merged.left.iter().filter(|(key, _)| !told.contains(key));
+    let mut answers: Vec<Answer> = left.map(|(key, field)| decided(key.clone(), field)).collect();
     for row in about_reports {
         let reports = reports_among(row.case.records.iter().map(String::as_str));
         let answer = |key: RecordKey| match row.event {
             CaseEvent::Opened | CaseEvent::Reopened => merged.held.get(&key).map(|held| Answer {
                 detail: Some(held.case_id.clone()),
                 deadline: held.due,
-                ..about(row, key, AnswerKind::Held)
+                field: Some(row.case.field.clone()),
+                ..Answer::new(key, AnswerKind::Held)
             }),
             CaseEvent::Closed => {
                 let decision = row.by.as_deref().and_then(|by| by.strip_prefix("decision:"));
-                Some(Answer {
-                    detail: decision.map(ToOwned::to_owned),
-                    ..about(row, key, AnswerKind::Decided)
-                })
+                Some(Answer { detail: decision.map(ToOwned::to_owned), ..decided(key, &row.case.field) })
             }
             CaseEvent::Changed
             | CaseEvent::Waiting
@@ -79,6 +77,6 @@ pub(crate) fn case_answers(merged: &Merged, told: &BTreeSet<RecordKey>) -> Vec<A
     answers
 }
 
-fn about(row: &CaseRow, record_key: RecordKey, outcome: AnswerKind) -> Answer {
-    Answer { field: Some(row.case.field.clone()), ..Answer::new(record_key, outcome) }
+fn decided(record_key: RecordKey, field: &str) -> Answer {
+    Answer { field: Some(field.to_owned()), ..Answer::new(record_key, AnswerKind::Decided) }
 }

@@ -6,6 +6,7 @@ use crate::merge::{Ground, Held, MergeRequest, Merged};
 use crate::ruled::Ruled;
 use registry_rules::{
     CaseEvent, CaseFinding, CaseLife, CaseSubject, Ended, Handling, IdentityDecision, PersonId, RecordKey,
+    reports_among,
 };
 use registry_store::{CaseRow, StoreError, StoredCase, case_id, case_subject};
 use sqlx::PgConnection;
@@ -43,6 +44,10 @@ pub(crate) async fn settle(
         let key = (case_subject(&finding.subject), finding.kind.as_str().to_owned(), field);
         let case_id = case_id(&key.0, &key.1, &key.2);
         let before = known.remove(&key);
+        let asked = before.as_ref().filter(|case| case.life.state.is_open()).map(|case| &case.records);
+        let reports = reports_among(asked.into_iter().flatten().map(String::as_str)).into_iter();
+        let left = reports.filter(|report| !finding.records.contains(report));
+        merged.left.extend(left.map(|report| (report, key.2.clone())));
         let row = settling.found(key, &finding, before.as_ref());
         let due = row.as_ref().and_then(|row| row.due).map(|due| due.on);
         merged.hold(&finding.records, &Held { case_id, due: due.or(before.and_then(|case| case.due_on)) });

@@ -94,6 +94,7 @@ texts! {
     severity_of_5: "trên 5", "of 5";
     harm: "tác hại", "harm";
     affected: "số thỏa thuận đang giữ", "agreements that hold it";
+    held_by_none: "chưa thỏa thuận nào giữ", "no agreement holds it";
     due: "Hạn xử lý", "Due";
     overdue: "quá hạn", "overdue";
     due_provisional: "tạm tính: lịch nghỉ năm đó chưa công bố", "provisional: that year's holidays are not published";

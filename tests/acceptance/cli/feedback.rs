@@ -88,12 +88,21 @@ pub(super) async fn a_report_becomes_a_case_and_is_answered(live: &mut Live) -> 
     );
     assert!(held["deadline"].is_string(), "{held}");
 
+    let decision = decided(live, case, &held["deadline"]).await?;
+    let answer = answered(live, about_somebody, "decided").await?;
+    assert_eq!(answer["detail"], decision);
+    assert_eq!(answer["reason"], Value::Null, "who reports is told of no other source's record");
+    no_log_holds(live, &[CANARY, &pin])
+}
+
+/// Looks at the case of a report and lets the value that stands stand: the decision.
+async fn decided(live: &Live, case: &str, deadline: &Value) -> anyhow::Result<Value> {
     let console = live.config("steward-console", "1");
     let list = live.dansync("case list --kind error_report --as an -o json", &console).await?.json();
     let line =
         list["cases"].as_array().and_then(|cases| cases.iter().find(|line| line["case_id"] == case)).cloned();
     let line = line.unwrap_or_else(|| panic!("{case} is not listed: {list}"));
-    assert_eq!(line["due_on"], held["deadline"], "{line}");
+    assert_eq!(line["due_on"], *deadline, "{line}");
     let sheet = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
     let statements = sheet["statements"].as_array().expect("statements");
     let report =
@@ -116,11 +125,7 @@ pub(super) async fn a_report_becomes_a_case_and_is_answered(live: &mut Live) -> 
         "json",
     ];
     let decided = run(words.map(ToOwned::to_owned).to_vec(), &console).await?.json();
-    let answer = answered(live, about_somebody, "decided").await?;
-    assert_eq!(answer["detail"], decided["decision_id"]);
-    assert_eq!(answer["reason"], Value::Null, "who reports is told of no other source's record");
-    live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
-    no_log_holds(live, &[CANARY, &pin])
+    Ok(decided["decision_id"].clone())
 }
 
 /// No service has written any of these texts into its log.
