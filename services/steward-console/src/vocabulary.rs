@@ -178,6 +178,29 @@ pub(crate) fn is_date_part(part: &str) -> bool {
     DATES.contains(&part)
 }
 
+/// Digits of a personal identification number, and how many of them are shown.
+const NUMBER_DIGITS: usize = 12;
+const SHOWN_DIGITS: usize = 4;
+
+/// A key with the numbers in it hidden but for the last digits: the register's keys are numbers.
+pub(crate) fn masked(key: &str) -> String {
+    let mut shown = String::with_capacity(key.len());
+    let mut digits = String::new();
+    for c in key.chars().map(Some).chain([None]) {
+        match c {
+            Some(digit) if digit.is_ascii_digit() => digits.push(digit),
+            other => {
+                let hidden = if digits.len() == NUMBER_DIGITS { NUMBER_DIGITS - SHOWN_DIGITS } else { 0 };
+                shown.extend(std::iter::repeat_n('•', hidden));
+                shown.extend(digits.chars().skip(hidden));
+                digits.clear();
+                shown.extend(other);
+            }
+        }
+    }
+    shown
+}
+
 /// A date as it is written in Viet Nam: `17/03/1954`, `03/1954`, `1954`; anything else as it is.
 pub(crate) fn date(text: &str) -> String {
     if text.parse::<PartialDate>().is_err() {
@@ -203,6 +226,18 @@ mod tests {
             assert_eq!(date(iso), want);
         }
         assert_eq!(moment("2026-11-22T17:03:00Z".parse().unwrap()), "23/11/2026 00:03");
+    }
+
+    #[test]
+    fn a_number_in_a_key_is_masked() {
+        for (key, shown) in [
+            ("pin:001190000007", "pin:••••••••0007"),
+            ("identity/pin/001190000007/holder", "identity/pin/••••••••0007/holder"),
+            ("person:residence/9", "person:residence/9"),
+            ("civil_status/birth/1042/child", "civil_status/birth/1042/child"),
+        ] {
+            assert_eq!(masked(key), shown);
+        }
     }
 
     #[test]

@@ -174,7 +174,7 @@ impl CasePage {
             decided: sheet.last_decision.as_ref().filter(|_| sheet.is_on_its_way()).map(|last| Decided {
                 by: last.decided_by.clone(),
                 at: vocabulary::moment(last.decided_at),
-                takes: last.takes.clone(),
+                takes: vocabulary::masked(&last.takes),
             }),
             records: Records::of(sheet, rules, language),
             rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),

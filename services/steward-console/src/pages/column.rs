@@ -12,6 +12,8 @@ use registry_rules::{CITIZEN, PartialDate};
 #[derive(Debug)]
 pub(super) struct Column {
     pub(super) record_key: String,
+    /// The key as it is shown: a number in it is masked.
+    pub(super) shown_key: String,
     pub(super) source: String,
     pub(super) entity: String,
     pub(super) role: String,
@@ -73,6 +75,7 @@ impl Column {
         let says = statement.report.as_ref().is_none_or(|report| report.proposes);
         Self {
             record_key: key.to_string(),
+            shown_key: vocabulary::masked(key.as_str()),
             source: vocabulary::source(key.source(), language),
             entity: vocabulary::entity(key.entity(), language),
             role: vocabulary::role(key.role(), language),
