@@ -158,6 +158,7 @@ texts! {
     authority: "Thứ bậc thẩm quyền", "Rank of authority";
     no_authority: "chỉ là chứng cứ, không có thẩm quyền về mục này", "evidence only, no authority over this item";
     standing: "Tình trạng pháp lý", "Legal standing";
+    report_not_taken: "là báo sai sót, không phải bản ghi của nguồn; hãy lấy giá trị của một nguồn hoặc gửi lại nguồn để sửa", "a report is no record of a source: take a source's value, or send it back to be put right";
     not_yet: "chưa có hiệu lực", "not in effect yet";
     key_not_carried: "khóa bản ghi có ký tự không truyền được", "the record key holds characters that cannot travel";
     unknown: "không rõ", "not known";

@@ -299,10 +299,11 @@ impl Statement {
         })
     }
 
-    /// What stands, then what may stand by authority and legal date, then evidence.
+    /// What stands, what is reported against it, then what may stand by authority and legal date, then evidence.
     fn order(&self) -> impl Ord + use<> {
         (
             !self.stands,
+            self.report.is_none(),
             self.not_takeable.is_some(),
             self.rank.unwrap_or(usize::MAX),
             Reverse(self.valid_from.map(PartialDate::latest)),

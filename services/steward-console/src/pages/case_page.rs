@@ -12,7 +12,7 @@ use super::rule_form::RuleForm;
 use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
-use crate::desk::{CaseSheet, DeskError, TrailEntry, case_trail, is_case_id, pending, show_case};
+use crate::desk::{CaseSheet, DeskError, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case};
 use crate::language::Texts;
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
@@ -35,7 +35,8 @@ pub(super) struct CasePage {
     standing: StandingText,
     clock: Option<ClockText>,
     opened: String,
-    person: Person,
+    /// Of a case about one person.
+    person: Option<Person>,
     rule: Option<String>,
     columns: Vec<Column>,
     /// Some column is a report.
@@ -167,7 +168,7 @@ impl CasePage {
             standing: StandingText::of_sheet(sheet, language),
             clock: sheet.clock.as_ref().map(|clock| ClockText::of(clock, language, t)),
             opened: vocabulary::moment(sheet.opened_at),
-            person: Person::of(sheet, t),
+            person: sheet.person.as_ref().map(|person| Person::of(person, t)),
             rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, &rules.catalogue, language)),
             has_report: columns.iter().any(|column| column.report.is_some()),
             truncated: sheet.truncated,
@@ -191,15 +192,12 @@ impl CasePage {
 }
 
 impl Person {
-    fn of(sheet: &CaseSheet, t: &Texts) -> Self {
-        let person = sheet.person.as_ref();
+    fn of(person: &PersonLine, t: &Texts) -> Self {
         let or_unknown = |text: Option<String>| text.unwrap_or_else(|| t.unknown.to_owned());
         Self {
-            name: or_unknown(person.and_then(|p| p.name.clone())),
-            born: or_unknown(person.and_then(|p| p.born.as_deref().map(vocabulary::date))),
-            pin: or_unknown(
-                person.and_then(|p| p.pin_ending.as_ref().map(|ending| format!("••••••••{ending}"))),
-            ),
+            name: or_unknown(person.name.clone()),
+            born: or_unknown(person.born.as_deref().map(vocabulary::date)),
+            pin: or_unknown(person.pin_ending.as_ref().map(|ending| format!("••••••••{ending}"))),
         }
     }
 }

@@ -85,6 +85,7 @@ impl Column {
             stands: statement.stands,
             rank: statement.rank.map(|rank| rank + 1),
             not_takeable: statement.not_takeable.map(|why| match why {
+                _ if statement.report.is_some() => t.report_not_taken.to_owned(),
                 NotTakeable::NoAuthority => t.no_authority.to_owned(),
                 NotTakeable::NotInEffect => vocabulary::standing(statement.standing, language).to_owned(),
                 NotTakeable::NotYet => t.not_yet.to_owned(),
