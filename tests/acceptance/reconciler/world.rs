@@ -298,6 +298,7 @@ impl World {
         for source in SOURCES.iter().chain(&["steward", "medical"]) {
             partitions.extend((0..PARTITIONS).map(|n| (self.topics.source(source), n)));
         }
+        partitions.extend((0..PARTITIONS).map(|n| (self.topics.source("feedback"), n)));
         let mut connection = self.pool.acquire().await.unwrap();
         for row in claim_positions(&mut connection, GROUP, &partitions).await.unwrap() {
             self.claims.insert((row.topic.into(), row.partition), row.owner_epoch);
