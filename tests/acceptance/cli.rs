@@ -4,6 +4,7 @@
 mod agreement;
 mod config;
 mod decision;
+mod feedback;
 mod identity;
 mod live;
 mod past;
@@ -49,6 +50,7 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "quarantine", source::a_row_in_quarantine_is_listed_and_read_again(&mut live)).await;
     step(f, "agreement", agreement::agreements_go_the_steps_of_the_procedure(&live)).await;
     step(f, "case", decision::a_decision_by_command_reaches_the_sector(&mut live)).await;
+    step(f, "feedback", feedback::a_report_becomes_a_case_and_is_answered(&mut live)).await;
     step(f, "page", decision::a_decision_on_the_page_reaches_the_sector(&mut live)).await;
     step(f, "who is it", identity::two_stewards_split_a_person_and_take_it_back(&mut live)).await;
     step(f, "source reset", source::a_reset_source_is_captured_anew(&mut live)).await;

@@ -10,6 +10,7 @@ mod neighbours;
 mod past_links;
 mod rebuild;
 mod rehearse;
+mod reports;
 mod rulings;
 mod world;
 

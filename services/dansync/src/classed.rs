@@ -2,7 +2,7 @@
 
 use disclosure_store::ChangeError;
 use dispatcher::{ImportError, StatusError};
-use event_log::{ProducerError, ReadTopicError, SchemaRegistryError};
+use event_log::{AdminError, ProducerError, ReadTopicError, SchemaRegistryError};
 use service_runtime::ExitClass;
 use steward_console::{DecideError, DeskError, UserError};
 
@@ -233,6 +233,15 @@ impl Classed for ReadTopicError {
         match self {
             Self::Configuration { .. } => CONFIGURATION,
             Self::Unavailable { .. } => AWAY,
+        }
+    }
+}
+
+impl Classed for AdminError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unavailable { .. } => AWAY,
+            Self::Configuration { .. } | Self::Refused { .. } | Self::Partitions { .. } => CONFIGURATION,
         }
     }
 }

@@ -4,8 +4,8 @@ use crate::attaching::Attaching;
 use crate::merge::Merged;
 use event_log::Topics;
 use registry_rules::{
-    Answer, AnswerKind, Decision, FieldName, FieldValue, IdentityDecision, RecordKey, STEWARD, SourceRecord,
-    asked,
+    Answer, AnswerKind, Decision, FEEDBACK, FieldName, FieldValue, IdentityDecision, RecordKey, STEWARD,
+    SourceRecord, asked,
 };
 use registry_store::{MarkerRow, OutboxRow, OutboxTable, StoreError, put_outbox, records_now};
 use sqlx::PgConnection;
@@ -26,12 +26,17 @@ pub(crate) fn answers(
     let mut answers = Vec::new();
     for one in &attaching.changed {
         let Ok(key) = RecordKey::try_from(one.record_key.clone()) else { continue };
-        if one.new.anchor.is_none() || key.source() == STEWARD {
+        if one.new.anchor.is_none() || [STEWARD, FEEDBACK].contains(&key.source()) {
             continue;
         }
-        let case = merged.held.get(&key).cloned();
-        let outcome = if case.is_some() { AnswerKind::Held } else { AnswerKind::Accepted };
-        answers.push(Answer { detail: case, ..Answer::new(key, outcome) });
+        answers.push(match merged.held.get(&key) {
+            None => Answer::new(key, AnswerKind::Accepted),
+            Some(held) => Answer {
+                detail: Some(held.case_id.clone()),
+                deadline: held.due,
+                ..Answer::new(key, AnswerKind::Held)
+            },
+        });
     }
     for one in attaching.changed.iter().chain(&attaching.others) {
         let Ok(key) = RecordKey::try_from(one.record_key.clone()) else { continue };
@@ -46,11 +51,15 @@ pub(crate) fn answers(
         }
     }
     for (_, decision) in decisions {
-        answers.extend(decision.considered.iter().map(|considered| Answer {
+        // Whoever reported an error hears that it is decided, not what another source says, and not while it is asked about.
+        let is_report = |key: &RecordKey| key.source() == FEEDBACK;
+        let seen = decision.considered.iter().map(|considered| &considered.record_key);
+        let told = seen.filter(|key| !is_report(key) || !merged.held.contains_key(*key));
+        answers.extend(told.map(|key| Answer {
             detail: Some(decision.id.clone()),
             field: Some(decision.field.as_str().to_owned()),
-            reason: Some(decision.takes.as_str().to_owned()),
-            ..Answer::new(considered.record_key.clone(), AnswerKind::Decided)
+            reason: (!is_report(key)).then(|| decision.takes.as_str().to_owned()),
+            ..Answer::new(key.clone(), AnswerKind::Decided)
         }));
     }
     answers

@@ -12,6 +12,7 @@ use crate::matcher::note_changes;
 use crate::merge::{MergeRequest, Merged, merge};
 use crate::reconciler::{Now, Reconciler};
 use crate::register::keep_register;
+use crate::reports::{case_answers, report_answers};
 use event_log::ControlEvent;
 use registry_rules::{Decision, DecisionError, IdentityDecision, PersonId, RecordKey, STEWARD, SourceRecord};
 use registry_store::{
@@ -144,6 +145,9 @@ impl Reconciler {
         let mut told = answers(&attaching, &merged, &decisions);
         told.extend(questions(kept.changes.values().map(|change| &change.new.record)));
         told.extend(rejected(kept.markers.values()));
+        told.extend(report_answers(kept, &attaching, &merged, &now.rules.catalogue));
+        let answered = told.iter().map(|answer| answer.record_key.clone()).collect();
+        told.extend(case_answers(&merged, &answered));
         put_answers(connection, &self.settings.topics, &told).await?;
         if self.settings.matching.is_some() {
             note_changes(connection, kept, &attaching, &ruled.records).await?;

@@ -10,7 +10,7 @@ use event_log::{
     MessageReader, PositionStore, ReadError, SourceMessage, Standing, TopicPartition, UnknownFields,
     header_names, split_wire_header,
 };
-use registry_rules::SourceRecord;
+use registry_rules::{ErrorReport, FEEDBACK, SourceRecord};
 use registry_store::{Received, claim_positions};
 use service_runtime::ExitClass;
 use service_runtime::backoff::{Backoff, Policy};
@@ -78,6 +78,7 @@ pub(crate) async fn consume(shared: Shared) -> anyhow::Result<()> {
     let mut log = Log {
         consumer,
         sources: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
+        reports: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
         control: MessageReader::new(shared.schemas.clone(), UnknownFields::Stop),
     };
     if load(&shared, &mut log).await? {
@@ -227,6 +228,7 @@ async fn apply(
 struct Log {
     consumer: GroupConsumer,
     sources: MessageReader<SourceMessage>,
+    reports: MessageReader<ErrorReport>,
     control: MessageReader<ControlEvent>,
 }
 
@@ -251,7 +253,7 @@ impl Log {
         let mut messages = Vec::with_capacity(batch.records.len());
         for record in batch.records {
             let source = shared.source_of_topic.get(&*record.topic).cloned();
-            let Some(body) = self.body(shared, source.is_some(), &record).await? else { return Ok(None) };
+            let Some(body) = self.body(shared, source.as_deref(), &record).await? else { return Ok(None) };
             messages.push(IncomingMessage {
                 source: source.unwrap_or_else(|| "".into()),
                 topic: record.topic,
@@ -269,15 +271,15 @@ impl Log {
     async fn body(
         &mut self,
         shared: &Shared,
-        is_source: bool,
+        source: Option<&str>,
         record: &ConsumedRecord,
     ) -> anyhow::Result<Option<Body>> {
         let mut backoff = Backoff::new(Policy::DEPENDENCY);
         loop {
-            let read = if is_source {
-                self.sources.read(record).await.map(|message| source_body(message, record))
-            } else {
-                self.control.read(record).await.map(Body::Control)
+            let read = match source {
+                None => self.control.read(record).await.map(Body::Control),
+                Some(FEEDBACK) => self.reports.read(record).await.map(|report| report_body(&report, record)),
+                Some(_) => self.sources.read(record).await.map(|message| source_body(message, record)),
             };
             let error = match read {
                 Ok(body) => return Ok(Some(body)),
@@ -324,6 +326,12 @@ fn source_body(message: SourceMessage, record: &ConsumedRecord) -> Body {
         | SourceMessage::SnapshotEnd(_)
         | SourceMessage::Fence(_)) => Body::Mark(mark),
     }
+}
+
+/// A report is kept as the record that it is; what has not the form of one goes aside.
+fn report_body(report: &ErrorReport, consumed: &ConsumedRecord) -> Body {
+    let kept = report.record().map_err(anyhow::Error::new).and_then(|record| received(record, consumed));
+    kept.map_or_else(|error| aside(error.to_string(), consumed), Body::Record)
 }
 
 /// The bytes are kept as received where their schema is ours; others are kept in our schema, which is the one they will

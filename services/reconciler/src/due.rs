@@ -1,10 +1,13 @@
 //! Whoever is due, merged anew: for a neighbour's news, for a day that has come, for other rules.
 
+use crate::answer::put_answers;
 use crate::apply::Summary;
 use crate::commit::write_merged;
 use crate::merge::{MergeRequest, merge};
 use crate::reconciler::Reconciler;
+use crate::reports::case_answers;
 use registry_store::{LoadStage, StoreError, take_due, wait_briefly};
+use std::collections::BTreeSet;
 
 /// Persons of one transaction: enough to spread its cost, few enough to be repeated after a deadlock.
 const CHUNK: i64 = 500;
@@ -28,6 +31,8 @@ impl Reconciler {
         let ground = self.ground(&now);
         let merged = merge(&mut transaction, &ground, &request).await?;
         write_merged(&mut transaction, &ground, &merged).await?;
+        let told = case_answers(&merged, &BTreeSet::new());
+        put_answers(&mut transaction, &self.settings.topics, &told).await?;
         transaction.commit().await?;
         summary.note(&merged);
         Ok(count)

@@ -1,5 +1,5 @@
-//! The first load's slices: first every record's person, then everybody's id and facts, then everybody's golden record.
-//! Any instance takes any slice.
+//! The first load's slices: first every record's person, then, when the matcher is through, everybody's id and facts, then
+//! everybody's golden record. Any instance takes any slice.
 
 use crate::apply::Summary;
 use crate::attach::attach_slice;
@@ -27,7 +27,7 @@ impl Reconciler {
             return Ok(false);
         };
         match now.stage {
-            LoadStage::Keep | LoadStage::Live => return Ok(false),
+            LoadStage::Keep | LoadStage::Match | LoadStage::Live => return Ok(false),
             LoadStage::Attach => {
                 let records = records_in_slice(&mut transaction, &slice).await?;
                 let elsewhere = attach_slice(&mut transaction, records).await?;

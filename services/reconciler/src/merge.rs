@@ -51,14 +51,30 @@ pub(crate) struct Merged {
     pub(crate) dates: Vec<(PersonId, Option<NaiveDate>)>,
     /// Others whose golden records may read differently now.
     pub(crate) neighbours: BTreeSet<PersonId>,
-    /// Records that an open case is about.
-    pub(crate) held: BTreeMap<RecordKey, String>,
+    /// Records that an open case is about, each with the case that is to be decided first.
+    pub(crate) held: BTreeMap<RecordKey, Held>,
+    /// Reports that a case which goes on does not ask about any more, each with the item.
+    pub(crate) left: Vec<(RecordKey, String)>,
     /// The number in force of each record's person, for records that carry none.
     pub(crate) pins: BTreeMap<RecordKey, String>,
     /// Persons who are dead now.
     pub(crate) dead: BTreeSet<PersonId>,
     /// The decisions that values stand by, by person and field.
     pub(crate) decided: BTreeMap<(PersonId, String), String>,
+}
+
+/// An open case as the sources of its records hear of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) case_id: String,
+    /// The last day of its clock; none where the calendar does not reach so far.
+    pub(crate) due: Option<NaiveDate>,
+}
+
+impl Held {
+    fn order(&self) -> (bool, Option<NaiveDate>, &str) {
+        (self.due.is_none(), self.due, &self.case_id)
+    }
 }
 
 /// Merges persons. They are locked until the end of the transaction.
@@ -210,6 +226,15 @@ impl Merged {
         for (name, field) in &image.fields {
             if let Some(decision) = field.rule.strip_prefix("decision/") {
                 self.decided.insert((person, name.to_string()), decision.to_owned());
+            }
+        }
+    }
+
+    /// Notes an open case with each of its records; of several about one record the one that is due first is told.
+    pub(crate) fn hold(&mut self, records: &[RecordKey], held: &Held) {
+        for record in records {
+            if self.held.get(record).is_none_or(|other| held.order() < other.order()) {
+                self.held.insert(record.clone(), held.clone());
             }
         }
     }

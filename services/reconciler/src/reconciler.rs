@@ -117,8 +117,9 @@ impl Reconciler {
         if self.live.load(Ordering::Relaxed) {
             return Ok(LoadStage::Live);
         }
+        let model = self.settings.matching.as_deref().map(MatchModel::version);
         let mut transaction = self.pool.begin().await?;
-        let stage = advance_stage(&mut transaction).await?;
+        let stage = advance_stage(&mut transaction, model).await?;
         transaction.commit().await?;
         Ok(stage)
     }

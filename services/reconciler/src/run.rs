@@ -8,6 +8,7 @@ use crate::reconciler::{Reconciler, Settings};
 use crate::{consume, day, matcher};
 use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
+use registry_rules::FEEDBACK;
 use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
@@ -126,6 +127,7 @@ async fn make_topics(config: &Config, drain: &Drain) -> anyhow::Result<Option<BT
     let topics = config.kafka.topics();
     let mut specs: Vec<TopicSpec> =
         config.sources.iter().map(|source| TopicSpec::state(topics.source(source))).collect();
+    specs.push(TopicSpec::history(topics.feedback()));
     specs.push(TopicSpec::control(topics.control()));
     let admin = Admin::open(&config.kafka)?;
     let mut backoff = Backoff::new(Policy::DEPENDENCY);
@@ -156,8 +158,10 @@ async fn open(
     let topics = config.kafka.topics();
     let group = format!("{}reconciler", config.kafka.topic_prefix);
     let sources = config.sources.iter();
-    let source_of_topic =
+    let mut source_of_topic: BTreeMap<String, Arc<str>> =
         sources.map(|source| (topics.source(source).as_ref().to_owned(), source.as_str().into())).collect();
+    source_of_topic.insert(topics.feedback().as_ref().to_owned(), FEEDBACK.into());
+    let read: Vec<String> = source_of_topic.values().map(|source| source.as_ref().to_owned()).collect();
     let settings = Settings {
         group: group.clone(),
         sources: partitions,
@@ -188,7 +192,7 @@ async fn open(
         schemas: SchemaRegistry::new(&config.schema_registry),
         kafka: Arc::new(config.kafka),
         source_of_topic: Arc::new(source_of_topic),
-        metrics: ReconcilerMetrics::new(&runtime.metrics, &config.sources, &group),
+        metrics: ReconcilerMetrics::new(&runtime.metrics, &read, &group),
         figures: FigureMetrics::new(&runtime.metrics),
         group,
         instance: config.instance,
@@ -239,6 +243,8 @@ async fn step(shared: &Shared, stage: LoadStage) -> anyhow::Result<Option<bool>>
                     shared.reconciler.load_slice(&mut summary).await?
                 }
                 LoadStage::Keep => shared.reconciler.sweep(shared.clock.now(), &mut summary).await?,
+                // The matcher's alone.
+                LoadStage::Match => false,
                 LoadStage::Live => {
                     shared.reconciler.merge_due(&mut summary).await? > 0
                         || shared.reconciler.sweep(shared.clock.now(), &mut summary).await?

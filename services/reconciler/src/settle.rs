@@ -2,10 +2,11 @@
 //! that and from stewards' decisions; each step is kept with what brought it.
 
 use crate::gather::Own;
-use crate::merge::{Ground, MergeRequest, Merged};
+use crate::merge::{Ground, Held, MergeRequest, Merged};
 use crate::ruled::Ruled;
 use registry_rules::{
     CaseEvent, CaseFinding, CaseLife, CaseSubject, Ended, Handling, IdentityDecision, PersonId, RecordKey,
+    reports_among,
 };
 use registry_store::{CaseRow, StoreError, StoredCase, case_id, case_subject};
 use sqlx::PgConnection;
@@ -41,10 +42,16 @@ pub(crate) async fn settle(
     for finding in findings {
         let field = finding.field.as_ref().map_or_else(String::new, ToString::to_string);
         let key = (case_subject(&finding.subject), finding.kind.as_str().to_owned(), field);
-        let name = case_id(&key.0, &key.1, &key.2);
-        merged.held.extend(finding.records.iter().map(|record| (record.clone(), name.clone())));
+        let case_id = case_id(&key.0, &key.1, &key.2);
         let before = known.remove(&key);
-        merged.cases.extend(settling.found(key, &finding, before.as_ref()));
+        let asked = before.as_ref().filter(|case| case.life.state.is_open()).map(|case| &case.records);
+        let reports = reports_among(asked.into_iter().flatten().map(String::as_str)).into_iter();
+        let left = reports.filter(|report| !finding.records.contains(report));
+        merged.left.extend(left.map(|report| (report, key.2.clone())));
+        let row = settling.found(key, &finding, before.as_ref());
+        let due = row.as_ref().and_then(|row| row.due).map(|due| due.on);
+        merged.hold(&finding.records, &Held { case_id, due: due.or(before.and_then(|case| case.due_on)) });
+        merged.cases.extend(row);
     }
     for case in known.into_values() {
         let row = settling.lost(merged, case);
@@ -86,6 +93,7 @@ impl Settling<'_> {
                 field,
                 records: finding.records.iter().map(|record| record.as_str().to_owned()).collect(),
                 life,
+                due_on: None,
             },
             event,
             by,

@@ -28,9 +28,9 @@ pub use database::{grant_to_capture, grant_to_console, migrate};
 pub use desk::{
     Action, CaseLine, CaseList, CaseSheet, Claim, DecideError, DecideRequest, Decided, DecisionRow, Desk,
     DeskError, IdentityRow, NotTakeable, PageRequest, PersonLine, Proposal, ProposalEnd, Question,
-    RecordedDecision, ReverseRequest, RuleAction, ShownRecord, Statement, TrailEntry, WhoDecided, case_trail,
-    claim, command_actor, cursor_text, decide, end_proposal, list_cases, parse_cursor, release, reverse,
-    show_case, who_decided,
+    RecordedDecision, ReportLine, ReverseRequest, RuleAction, ShownRecord, Statement, TrailEntry, WhoDecided,
+    case_trail, claim, command_actor, cursor_text, decide, end_proposal, list_cases, parse_cursor, release,
+    reverse, show_case, who_decided,
 };
 pub use difference::Difference;
 pub use registry_store::CaseCursor;

@@ -1,6 +1,7 @@
 //! The field catalogue and the code lists, as this build carries them: titles, ranks and the names of codes.
 
-use registry_rules::{CodeLists, FieldCatalogue};
+use anyhow::Context as _;
+use registry_rules::{CaseClocks, CodeLists, FieldCatalogue};
 
 const CATALOGUE: &str = include_str!("../../../schemas/field-catalogue.toml");
 
@@ -30,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) catalogue: FieldCatalogue,
     /// The names of codes.
     pub(crate) codes: CodeLists,
+    /// How long a case may wait.
+    pub(crate) clocks: CaseClocks,
 }
 
 impl Rules {
@@ -43,7 +46,8 @@ impl Rules {
             .map_err(|found| faults("field catalogue", found.iter().map(ToString::to_string).collect()))?;
         let codes = CodeLists::parse(CODES.iter().map(|(_, text)| *text))
             .map_err(|found| faults("code lists", found.iter().map(ToString::to_string).collect()))?;
-        Ok(Self { catalogue, codes })
+        let clocks = CaseClocks::shipped().context("clocks of cases")?;
+        Ok(Self { catalogue, codes, clocks })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The names of sources, kinds of record, roles and parts in both languages. What has no name here is shown by its code.
 
-use registry_rules::{CaseKind, FieldCatalogue, Ground, PartialDate, Standing};
+use registry_rules::{CaseKind, CaseState, Fault, FieldCatalogue, Ground, PartialDate, Standing};
 
 use crate::language::{Language, Texts};
 
@@ -13,6 +13,7 @@ const SOURCES: Names = &[
     ("identity", "Căn cước", "Identity"),
     ("medical", "Y tế", "Health"),
     ("steward", "Bàn đối chiếu", "Steward desk"),
+    ("feedback", "Báo sai sót", "Error report"),
 ];
 
 const ENTITIES: Names = &[
@@ -32,6 +33,7 @@ const ENTITIES: Names = &[
     ("birth_notice", "giấy chứng sinh", "birth notice"),
     ("death_notice", "giấy báo tử", "death notice"),
     ("blood_test", "xét nghiệm nhóm máu", "blood test"),
+    ("report", "người sử dụng dữ liệu hoặc công dân báo", "from a user of the data or a citizen"),
 ];
 
 const ROLES: Names = &[
@@ -93,6 +95,11 @@ fn name(names: Names, code: &str, language: Language) -> String {
     found.map_or(code, |(_, vi, en)| language.pick(vi, en)).to_owned()
 }
 
+/// The sources that have a name here.
+pub(crate) fn source_codes() -> impl Iterator<Item = &'static str> {
+    SOURCES.iter().map(|(code, ..)| *code)
+}
+
 pub(crate) fn source(code: &str, language: Language) -> String {
     name(SOURCES, code, language)
 }
@@ -147,8 +154,51 @@ pub(crate) const fn case_kind(kind: CaseKind, texts: &Texts) -> &'static str {
     }
 }
 
+pub(crate) const fn fault(fault: Fault, texts: &Texts) -> &'static str {
+    match fault {
+        Fault::WrongValue => texts.fault_wrong_value,
+        Fault::Outdated => texts.fault_outdated,
+        Fault::Missing => texts.fault_missing,
+        Fault::OtherPerson => texts.fault_other_person,
+    }
+}
+
+pub(crate) const fn case_state(state: CaseState, texts: &Texts) -> &'static str {
+    match state {
+        CaseState::New => texts.state_new,
+        CaseState::Reopened => texts.state_reopened,
+        CaseState::Waiting => texts.state_waiting,
+        CaseState::UnderInvestigation => texts.state_under_investigation,
+        CaseState::Closed => texts.state_closed,
+        CaseState::Superseded => texts.state_superseded,
+    }
+}
+
 pub(crate) fn is_date_part(part: &str) -> bool {
     DATES.contains(&part)
+}
+
+/// Digits of a personal identification number, and how many of them are shown.
+const NUMBER_DIGITS: usize = 12;
+const SHOWN_DIGITS: usize = 4;
+
+/// A key with the numbers in it hidden but for the last digits: the register's keys are numbers.
+pub(crate) fn masked(key: &str) -> String {
+    let mut shown = String::with_capacity(key.len());
+    let mut digits = String::new();
+    for c in key.chars().map(Some).chain([None]) {
+        match c {
+            Some(digit) if digit.is_ascii_digit() => digits.push(digit),
+            other => {
+                let hidden = if digits.len() == NUMBER_DIGITS { NUMBER_DIGITS - SHOWN_DIGITS } else { 0 };
+                shown.extend(std::iter::repeat_n('•', hidden));
+                shown.extend(digits.chars().skip(hidden));
+                digits.clear();
+                shown.extend(other);
+            }
+        }
+    }
+    shown
 }
 
 /// A date as it is written in Viet Nam: `17/03/1954`, `03/1954`, `1954`; anything else as it is.
@@ -176,6 +226,18 @@ mod tests {
             assert_eq!(date(iso), want);
         }
         assert_eq!(moment("2026-11-22T17:03:00Z".parse().unwrap()), "23/11/2026 00:03");
+    }
+
+    #[test]
+    fn a_number_in_a_key_is_masked() {
+        for (key, shown) in [
+            ("pin:001190000007", "pin:••••••••0007"),
+            ("identity/pin/001190000007/holder", "identity/pin/••••••••0007/holder"),
+            ("person:residence/9", "person:residence/9"),
+            ("civil_status/birth/1042/child", "civil_status/birth/1042/child"),
+        ] {
+            assert_eq!(masked(key), shown);
+        }
     }
 
     #[test]

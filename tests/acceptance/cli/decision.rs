@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::os::unix::fs::PermissionsExt as _;
 use uuid::Uuid;
 
-const FIELD: &str = "npd.date_of_birth";
+pub(super) const FIELD: &str = "npd.date_of_birth";
 pub(super) const PASSWORD: &str = "mật khẩu thử nghiệm";
 const REASON: &str = "certified copy of the file seen";
 /// Everybody with a number in force and alive is in it, with the date of birth.
@@ -139,6 +139,9 @@ pub(super) async fn a_decision_by_command_reaches_the_sector(live: &mut Live) ->
     assert_ne!(at_sector(live, person).await?, before);
     super::past::who_decided_is_told(live, person, FIELD, &record).await?;
     decide(&record, seen, REASON, "an").await?.refused(1, &["not open"]);
+    let closed = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
+    assert_eq!(keys(&closed), ["version", "case_id", "decisions"]);
+    assert_eq!((&closed["version"], &closed["case_id"]), (&1.into(), &case.as_str().into()));
     Ok(())
 }
 

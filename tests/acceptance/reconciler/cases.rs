@@ -3,7 +3,7 @@
 use super::world::{Make, World, apply, day, settle};
 use event_log::ControlEvent;
 use reconciler::{Body, Incoming, IncomingMessage, Reconciler};
-use registry_rules::{CaseKind, CaseLife, CaseState, CaseSubject, Standing};
+use registry_rules::{Answer, AnswerKind, CaseKind, CaseLife, CaseState, CaseSubject, Standing};
 use registry_store::{
     CaseFilter, CaseRow, CaseView, StoredCase, case_subject, figures, find_person, list_cases, open_cases_of,
     show_person, write_cases,
@@ -14,7 +14,7 @@ const PIN: &str = "001190000001";
 const REGISTER: &str = "identity/pin/001190000001/holder";
 const RESIDENT: &str = "residence/person/R1/resident";
 
-fn entry() -> Make {
+pub(super) fn entry() -> Make {
     Make::new("identity", "pin", PIN, "holder").pin(PIN).name("Trần Mơ").born("1990-01-02")
 }
 
@@ -30,7 +30,7 @@ fn ruling(id: &str, kind: &str) -> Make {
         .text("steward.anchor", &format!("pin:{PIN}"))
 }
 
-async fn live() -> (World, Reconciler) {
+pub(super) async fn live() -> (World, Reconciler) {
     let (mut world, reconciler) = World::new().await;
     world.go_live(&reconciler).await;
     (world, reconciler)
@@ -112,6 +112,31 @@ async fn a_case_waits_for_the_source_that_was_asked_until_it_says_something_new(
             step("closed", "closed", by(&record)),
         ]
     );
+}
+
+/// The last answer that a record's source got.
+pub(super) async fn told(pool: &PgPool, record_key: &str) -> Answer {
+    let last = "select payload from answer where key = $1 order by id desc limit 1";
+    let payload: Vec<u8> = sqlx::query_scalar(last).bind(record_key).fetch_one(pool).await.unwrap();
+    event_log::decode_answer(&payload).unwrap()
+}
+
+#[tokio::test]
+async fn the_source_of_a_held_record_is_told_until_when() {
+    let (mut world, reconciler) = live().await;
+    world.say(&reconciler, [entry(), copy("1990-01-03")]).await;
+    let case = only(&world.pool).await;
+    let held = told(&world.pool, RESIDENT).await;
+    assert_eq!((held.outcome, held.detail.as_ref()), (AnswerKind::Held, Some(&case.case_id)));
+    assert_eq!(held.deadline, Some(day("2026-03-04")));
+    // Another wrong date a day later is the same question, and its clock goes on.
+    open_day(&mut world, &reconciler, "2026-03-02").await;
+    world.say(&reconciler, [copy("1990-01-04").at(110)]).await;
+    let again = told(&world.pool, RESIDENT).await;
+    assert_eq!((again.outcome, again.deadline), (AnswerKind::Held, Some(day("2026-03-04"))));
+    world.say(&reconciler, [copy("1990-01-02").at(120)]).await;
+    let settled = told(&world.pool, RESIDENT).await;
+    assert_eq!((settled.outcome, settled.deadline), (AnswerKind::Accepted, None));
 }
 
 #[tokio::test]
@@ -235,6 +260,7 @@ async fn the_case_of_a_pair_is_found_from_both_counts_and_ends_when_they_become_
         field: String::new(),
         records: vec![RESIDENT.to_owned(), REGISTER.to_owned()],
         life: life.0,
+        due_on: None,
     };
     let row = CaseRow { case, event: life.1, by: None, severity: 4, on: day("2026-03-01"), due: None };
     write_cases(&mut world.pool.acquire().await.unwrap(), &[row]).await.unwrap();

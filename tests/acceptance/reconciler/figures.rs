@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Nothing here takes longer on two busy cores.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Between two looks at a page.
 const LOOK: Duration = Duration::from_millis(50);
 

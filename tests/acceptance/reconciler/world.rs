@@ -298,6 +298,7 @@ impl World {
         for source in SOURCES.iter().chain(&["steward", "medical"]) {
             partitions.extend((0..PARTITIONS).map(|n| (self.topics.source(source), n)));
         }
+        partitions.extend((0..PARTITIONS).map(|n| (self.topics.source("feedback"), n)));
         let mut connection = self.pool.acquire().await.unwrap();
         for row in claim_positions(&mut connection, GROUP, &partitions).await.unwrap() {
             self.claims.insert((row.topic.into(), row.partition), row.owner_epoch);
@@ -400,12 +401,18 @@ pub(super) async fn apply(reconciler: &Reconciler, batch: &Incoming) -> Summary 
     }
 }
 
+/// A step of the matcher, where the first load waits for it.
+async fn matched(reconciler: &Reconciler, stage: LoadStage) -> bool {
+    stage == LoadStage::Match && reconciler.match_step("tests", &mut Summary::default()).await.unwrap().worked
+}
+
 /// Does all that waits in the registry.
 pub(super) async fn settle(reconciler: &Reconciler) {
     loop {
         let mut summary = Summary::default();
         let before = reconciler.advance().await.unwrap();
-        let worked = reconciler.load_slice(&mut summary).await.unwrap()
+        let worked = matched(reconciler, before).await
+            || reconciler.load_slice(&mut summary).await.unwrap()
             || reconciler.merge_due(&mut summary).await.unwrap() > 0
             || reconciler.sweep(noon(), &mut summary).await.unwrap();
         if !worked && reconciler.advance().await.unwrap() == before {

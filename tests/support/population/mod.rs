@@ -28,7 +28,7 @@ pub use identity::{ISSUER_SINCE_2024, expiry};
 pub use load::{SOURCES, SourceDatabases, load};
 pub use medical::BLOOD;
 pub use names::{Name, ethnicity_of_newer, name, newer_ethnicity};
-pub use numbers::pin;
+pub use numbers::{Act, pin};
 pub use person::{Community, Household, Person};
 pub use places::{Place, house};
 pub use rates::Rates;

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use registry_rules::CaseState;
-use registry_store::CaseFilter;
+use registry_rules::{CaseKind, CaseState};
+use registry_store::{CaseFilter, CaseStanding};
 use serde::Serialize;
 use service_runtime::SystemClock;
 use steward_console::{Actor, CaseCursor, CaseLine, CaseList, Desk, PageRequest, ProposalEnd};
@@ -85,6 +85,9 @@ pub(crate) struct List {
     /// Only those in this state: `new`, `reopened`, `waiting`, `under_investigation`.
     #[arg(long, value_name = "STATE", value_parser = open_state)]
     state: Option<CaseState>,
+    /// Only those of this kind: `field_conflict`, `error_report`, …
+    #[arg(long, value_name = "KIND", value_parser = case_kind)]
+    kind: Option<CaseKind>,
     /// Only those that wait for this source.
     #[arg(long, value_name = "SOURCE")]
     waits_for: Option<String>,
@@ -123,6 +126,12 @@ fn open_state(text: &str) -> Result<CaseState, &'static str> {
         .ok_or("not a state of open cases; write new, reopened, waiting or under_investigation")
 }
 
+fn case_kind(text: &str) -> Result<CaseKind, String> {
+    CaseKind::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
+        format!("not a kind of case; write one of {}", CaseKind::ALL.map(CaseKind::as_str).join(", "))
+    })
+}
+
 impl Case {
     /// Does it.
     pub(crate) fn execute(self) -> anyhow::Result<()> {
@@ -130,9 +139,9 @@ impl Case {
             Self::List(list) => {
                 let filter = CaseFilter {
                     state: list.state,
+                    kind: list.kind,
                     waits_for: list.waits_for,
                     overdue: list.overdue,
-                    ..CaseFilter::default()
                 };
                 let page = PageRequest { after: list.after, limit: Some(list.limit), filter };
                 let cases = list.desk.sit(async |desk, actor| {
@@ -144,10 +153,8 @@ impl Case {
                 let shown = show.desk.sit(async |desk, actor| {
                     let sheet = steward_console::show_case(desk, actor, &show.case_id).await.classed()?;
                     let trail = steward_console::case_trail(desk, &show.case_id).await.classed()?;
-                    if sheet.is_none() && trail.is_empty() {
-                        bail!("this case is not open; list the open ones with `dansync case list`");
-                    }
-                    Ok(Shown { sheet, decisions: trail })
+                    Shown::of(&show.case_id, sheet, trail)
+                        .context("this case is not open; list the open ones with `dansync case list`")
                 })?;
                 show.desk.output.show(&shown)
             }
@@ -204,13 +211,14 @@ impl Answer for CaseList {
                     or_dash(case.field.as_ref()),
                     sources.join(","),
                     state_text(case),
-                    due_text(case),
+                    due_text(&case.standing),
+                    or_dash(case.claimed_by.as_ref()),
                 ]
             })
             .collect();
         write_table(
             out,
-            ["CASE", "SEVERITY", "AFFECTED", "SINCE", "KIND", "FIELD", "SOURCES", "STATE", "DUE"],
+            ["CASE", "SEVERITY", "AFFECTED", "SINCE", "KIND", "FIELD", "SOURCES", "STATE", "DUE", "DESK"],
             &rows,
         )?;
         if rows.is_empty() {
@@ -228,13 +236,14 @@ fn state_text(case: &CaseLine) -> String {
     match &case.standing.waits_for {
         Some(source) => format!("{state} for {source}"),
         None if case.decided => "decided".to_owned(),
+        None if case.proposed => format!("{state}, proposed"),
         None => state.to_owned(),
     }
 }
 
-fn due_text(case: &CaseLine) -> String {
-    let due = or_dash(case.standing.due_on);
-    if case.standing.overdue { format!("{due} overdue") } else { due }
+pub(super) fn due_text(standing: &CaseStanding) -> String {
+    let due = or_dash(standing.due_on);
+    if standing.overdue { format!("{due} overdue") } else { due }
 }
 
 /// Who has a case.

@@ -6,40 +6,81 @@ use registry_store::{AnchorMove, case_subject};
 use serde::Serialize;
 use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry};
 
+use super::case::due_text;
 use crate::output::Answer;
 use crate::table::write_table;
 use crate::value_text::{or_dash, value_text};
 
-/// What `dansync case show` shows. A closed case has no sheet; what was decided about it stays.
+/// What `dansync case show` shows, with the decisions from the first to the last.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown {
-    #[serde(flatten)]
-    pub(super) sheet: Option<CaseSheet>,
-    /// From the first to the last.
-    pub(super) decisions: Vec<TrailEntry>,
+#[serde(untagged)]
+pub(super) enum Shown {
+    /// An open case.
+    Open {
+        /// What it shows.
+        #[serde(flatten)]
+        sheet: Box<CaseSheet>,
+        /// What was decided about it.
+        decisions: Vec<TrailEntry>,
+    },
+    /// One that is not open any more: what was decided about it stays.
+    Closed {
+        /// Version of this form.
+        version: u32,
+        /// The case.
+        case_id: String,
+        /// What was decided about it.
+        decisions: Vec<TrailEntry>,
+    },
 }
 
-impl Answer for Shown {
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        match &self.sheet {
-            Some(sheet) => write_sheet(out, sheet)?,
-            None => writeln!(out, "this case is not open any more")?,
-        }
-        if !self.decisions.is_empty() {
-            writeln!(out, "\ndecisions, the first one first:")?;
-        }
-        self.decisions.iter().try_for_each(|entry| write_entry(out, entry))?;
-        match &self.sheet {
-            Some(sheet) => write_ways(out, sheet),
-            None => Ok(()),
+impl Shown {
+    /// A case, or what is left of it; none where nobody ever decided anything about a case that is not open.
+    pub(super) fn of(case_id: &str, sheet: Option<CaseSheet>, decisions: Vec<TrailEntry>) -> Option<Self> {
+        match sheet {
+            Some(sheet) => Some(Self::Open { sheet: Box::new(sheet), decisions }),
+            None if decisions.is_empty() => None,
+            None => Some(Self::Closed { version: 1, case_id: case_id.to_owned(), decisions }),
         }
     }
 }
 
+impl Answer for Shown {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Open { sheet, decisions } => {
+                write_sheet(out, sheet)?;
+                write_trail(out, decisions)?;
+                write_ways(out, sheet)
+            }
+            Self::Closed { decisions, .. } => {
+                writeln!(out, "this case is not open any more")?;
+                write_trail(out, decisions)
+            }
+        }
+    }
+}
+
+fn write_trail(out: &mut dyn Write, decisions: &[TrailEntry]) -> io::Result<()> {
+    if !decisions.is_empty() {
+        writeln!(out, "\ndecisions, the first one first:")?;
+    }
+    decisions.iter().try_for_each(|entry| write_entry(out, entry))
+}
+
 fn write_sheet(out: &mut dyn Write, sheet: &CaseSheet) -> io::Result<()> {
     let since = sheet.opened_at.date_naive();
-    let (id, kind, severity) = (&sheet.case_id, sheet.kind.as_str(), sheet.severity);
-    writeln!(out, "case {id}, {kind}, severity {severity}, since {since}")?;
+    let (id, kind, severity) = (&sheet.case_id, sheet.kind.as_str(), sheet.weight);
+    let (harm, affected) = (sheet.severity, or_dash(sheet.affected));
+    writeln!(
+        out,
+        "case {id}, {kind}, since {since}, severity {severity} (harm {harm}, agreements {affected})"
+    )?;
+    let (state, due) = (sheet.standing.state.as_str(), due_text(&sheet.standing));
+    match &sheet.standing.waits_for {
+        Some(source) => writeln!(out, "{state} for {source}, due {due}")?,
+        None => writeln!(out, "{state}, due {due}")?,
+    }
     writeln!(out, "about {}, {}", case_subject(&sheet.subject), or_dash(sheet.field.as_ref()))?;
     if let Some(claim) = &sheet.claim {
         writeln!(out, "on the desk of {} since {}", claim.claimed_by, claim.claimed_at.to_rfc3339())?;

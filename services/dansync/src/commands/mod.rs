@@ -9,6 +9,7 @@ mod config;
 mod console;
 mod control;
 mod day;
+mod feedback;
 mod load;
 mod matching;
 mod migrate;
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Open questions, and what stewards decide about them.
     #[command(subcommand)]
     Case(case::Case),
+    /// Reports of errors in the data, and what became of them.
+    #[command(subcommand)]
+    Feedback(feedback::Feedback),
     /// The stewards' console.
     #[command(subcommand)]
     Console(console::Console),
@@ -93,6 +97,7 @@ impl Command {
             Self::Day(day) => day.execute(),
             Self::Rules(rules) => rules.execute(),
             Self::Case(case) => case.execute(),
+            Self::Feedback(feedback) => feedback.execute(),
             Self::Console(console) => console.execute(),
             Self::Agreement(agreement) => agreement.execute(),
         }

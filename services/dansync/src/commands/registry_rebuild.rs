@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -12,6 +13,7 @@ use registry_store::{RegistryState, registry_state, sessions_at_work};
 use serde::Serialize;
 use service_runtime::{Clock as _, SystemClock};
 use sqlx::PgPool;
+use tokio::time::Interval;
 
 use super::rules_file;
 use crate::classed::ResultExt as _;
@@ -21,6 +23,10 @@ use crate::settings::{ConfigFile, registry_pool};
 
 /// A transaction that loses against nobody's is a fault; some of a restarted database are to be expected.
 const MOST_RETRIES: u32 = 20;
+/// Who holds the matcher's lease meanwhile.
+const MATCHER: &str = "rebuild";
+/// How often that lease is looked at while a reconciler that was just stopped still has it.
+const LEASE_LOOK: Duration = Duration::from_millis(200);
 
 /// `dansync registry rebuild`.
 #[derive(Debug, Subcommand)]
@@ -115,8 +121,9 @@ async fn versions(config: &reconciler::Config) -> anyhow::Result<Rebuilt> {
 /// Does the stages of the first load and all that is due; `false`: a source is still awaited.
 async fn finish(reconciler: &Reconciler) -> anyhow::Result<bool> {
     let mut retries = 0;
+    let mut look = tokio::time::interval(LEASE_LOOK);
     loop {
-        match step(reconciler).await {
+        match step(reconciler, &mut look).await {
             Ok(Some(done)) => return Ok(done),
             Ok(None) => retries = 0,
             Err(error) if error.is_contention() && retries < MOST_RETRIES => retries += 1,
@@ -126,12 +133,18 @@ async fn finish(reconciler: &Reconciler) -> anyhow::Result<bool> {
 }
 
 /// One transaction; whether the work is done, once there is none.
-async fn step(reconciler: &Reconciler) -> Result<Option<bool>, StoreError> {
+async fn step(reconciler: &Reconciler, look: &mut Interval) -> Result<Option<bool>, StoreError> {
     let mut summary = Summary::default();
     match reconciler.advance().await? {
         LoadStage::Keep => Ok(Some(false)),
         LoadStage::Attach | LoadStage::Facts | LoadStage::Merge => {
             reconciler.load_slice(&mut summary).await?;
+            Ok(None)
+        }
+        LoadStage::Match => {
+            if reconciler.match_step(MATCHER, &mut summary).await?.stands_by {
+                look.tick().await;
+            }
             Ok(None)
         }
         LoadStage::Live => Ok((reconciler.merge_due(&mut summary).await? == 0).then_some(true)),
@@ -243,8 +256,8 @@ impl Answer for Taken {
         if self.matcher_sweeps {
             writeln!(
                 out,
-                "links by score are on no topic: after the first load the matcher decides them anew, and `dansync \
-                 registry hash` says when it is at rest; which of them stood before now is not known any more"
+                "links by score are on no topic: in the first load the matcher decides them anew; which of them stood \
+                 before now is not known any more"
             )?;
         }
         Ok(())

@@ -142,7 +142,7 @@ async fn sheet(pool: &PgPool, name: Option<&str>) -> anyhow::Result<rules_sheet:
 }
 
 /// A kept rule set, read.
-async fn kept_set(pool: &PgPool, name: &str) -> anyhow::Result<FieldCatalogue> {
+pub(super) async fn kept_set(pool: &PgPool, name: &str) -> anyhow::Result<FieldCatalogue> {
     let mut connection = pool.acquire().await.classed()?;
     let text = registry_store::catalogue_of(&mut connection, name).await.classed()?;
     let text =

@@ -43,9 +43,10 @@ pub use headers::names as header_names;
 pub use message_reader::{MessageReader, ReadError, UnknownFields};
 pub use messages::{
     ControlEvent, Fence, Message, RowMarker, SnapshotBegin, SnapshotEnd, SnapshotState, SnapshotTable,
-    SourceMessage, SourcePosition, TableCount, decode_answer, decode_control_event, decode_link_event,
-    decode_person_image, decode_source_message, decode_source_position, encode_answer, encode_control_event,
-    encode_link_event, encode_person_image, encode_source_message, encode_source_position,
+    SourceMessage, SourcePosition, TableCount, decode_answer, decode_control_event, decode_error_report,
+    decode_link_event, decode_person_image, decode_source_message, decode_source_position, encode_answer,
+    encode_control_event, encode_error_report, encode_link_event, encode_person_image, encode_source_message,
+    encode_source_position,
 };
 pub use out_schema::{META_COLUMNS, OutSchema, OutSchemaError, encode_out};
 pub use outgoing::OutgoingRecord;

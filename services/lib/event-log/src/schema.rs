@@ -103,6 +103,7 @@ embedded! {
     PERSON_IMAGE = "dansync.PersonImage",
     LINK_EVENT = "dansync.LinkEvent",
     ANSWER = "dansync.Answer",
+    ERROR_REPORT = "dansync.ErrorReport",
 }
 
 #[cfg(test)]

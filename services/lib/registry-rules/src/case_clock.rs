@@ -20,7 +20,7 @@ pub enum ClockBasis {
 }
 
 /// One clock.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaseClock {
     /// For which kind of case.
@@ -33,6 +33,8 @@ pub struct CaseClock {
     pub basis: ClockBasis,
     /// The article that sets it, or that it is taken from.
     pub article: String,
+    /// The same in Vietnamese.
+    pub article_vi: String,
 }
 
 /// All clocks, with the calendar they run by.
@@ -107,11 +109,28 @@ mod tests {
         let clocks = CaseClocks::shipped().unwrap();
         for kind in CaseKind::ALL {
             let clock = clocks.of(kind, None).unwrap();
-            assert!(clock.working_days > 0 && !clock.article.is_empty(), "{}", kind.as_str());
+            assert!(clock.working_days > 0, "{}", kind.as_str());
+            assert!(!clock.article.is_empty() && !clock.article_vi.is_empty(), "{}", kind.as_str());
         }
         let (death, name) = ("npd.death_or_missing".parse().unwrap(), "npd.birth_name".parse().unwrap());
         assert_eq!(clocks.of(CaseKind::FieldConflict, Some(&death)).unwrap().working_days, 1);
         assert_eq!(clocks.of(CaseKind::FieldConflict, Some(&name)), clocks.of(CaseKind::FieldConflict, None));
+    }
+
+    #[test]
+    fn a_clock_is_the_laws_only_where_an_article_sets_the_time() {
+        let clocks = CaseClocks::shipped().unwrap();
+        let set = clocks.clocks.iter().filter(|clock| clock.basis == ClockBasis::Law);
+        let set: Vec<_> =
+            set.map(|c| (c.kind, c.field.as_ref().map(FieldName::as_str), c.working_days)).collect();
+        assert_eq!(
+            set,
+            [
+                (CaseKind::FieldConflict, Some("npd.death_or_missing"), 1),
+                (CaseKind::FieldConflict, Some("npd.nationality"), 1),
+                (CaseKind::ErrorReport, None, 10),
+            ]
+        );
     }
 
     #[test]
@@ -127,7 +146,9 @@ mod tests {
     #[test]
     fn clocks_that_are_lacking_or_double_are_refused() {
         let one = |kind: &str| {
-            format!("[[clock]]\nkind = \"{kind}\"\nworking_days = 1\nbasis = \"law\"\narticle = \"a\"\n")
+            format!(
+                "[[clock]]\nkind = \"{kind}\"\nworking_days = 1\nbasis = \"law\"\narticle = \"a\"\narticle_vi = \"b\"\n"
+            )
         };
         let all: String = CaseKind::ALL.iter().map(|kind| one(kind.as_str())).collect();
         assert!(CaseClocks::parse(&all, CALENDAR).is_ok());

@@ -32,6 +32,9 @@ mod decision_links_tests;
 mod digits;
 #[cfg(test)]
 mod disclosure_tests;
+mod error_report;
+#[cfg(test)]
+mod error_report_tests;
 mod explain;
 mod facts;
 mod field;
@@ -85,6 +88,7 @@ pub use contradiction::contradiction;
 pub use decision::{Considered, Decision, DecisionError};
 pub use decision_links::{Rulings, in_force};
 pub use digits::NumberRule;
+pub use error_report::{CITIZEN, ErrorReport, FEEDBACK, Fault, ReportError, Reported, reports_among};
 pub use explain::{Explained, ExplainedDecision, Explanation, Verdict, explain};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};

@@ -9,6 +9,7 @@ use crate::claims::{Claims, Verdict, earlier, next_turn};
 use crate::cohort::{Cohorts, REGISTERED_AGAIN};
 use crate::confusion::confusion;
 use crate::decision::{Decision, in_force};
+use crate::error_report::error_reports;
 use crate::facts::{PersonFacts, Tie};
 use crate::numbers::{cmnd9, issue_order, pins};
 use crate::orphan::orphan;
@@ -365,6 +366,9 @@ impl Own {
         let mut records: Vec<_> = input.records.iter().collect();
         records.sort_by(|a, b| a.record_key.cmp(&b.record_key));
         self.cases.extend(confusion(input.person_id, &records, input.key));
+        let ground = (&self.fields, input.register, input.decisions);
+        let by = (input.catalogue, input.key);
+        self.cases.extend(error_reports(input.person_id, records.iter().copied(), ground, by));
         if self.pins.is_empty() && self.newly_registered && self.lifecycle() != Lifecycle::Deceased {
             let claiming = records.into_iter().filter(|record| {
                 let key = &record.record_key;

@@ -49,6 +49,8 @@ pub struct StoredCase {
     pub records: Vec<String>,
     /// How it stands.
     pub life: CaseLife,
+    /// The last day of its clock, as stored.
+    pub due_on: Option<chrono::NaiveDate>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -61,6 +63,7 @@ struct StoredColumns {
     fingerprint: String,
     waits_for: Option<String>,
     decisions: Vec<String>,
+    due_on: Option<chrono::NaiveDate>,
 }
 
 /// The cases about subjects, and those about a pair that one of the persons is of.
@@ -78,7 +81,7 @@ pub async fn load_cases(
            union select p.subject from unnest($2::uuid[]) as t (person) cross join lateral (
              select subject from case_pair where person_id = person offset 0) p) t
          cross join lateral (
-           select subject, kind, field, records, state, fingerprint, waits_for, decisions from registry_case
+           select subject, kind, field, records, state, fingerprint, waits_for, decisions, due_on from registry_case
            where subject = wanted offset 0) c",
     )
     .bind(subjects)
@@ -97,6 +100,7 @@ pub async fn load_cases(
                 waits_for: row.waits_for,
                 decisions: row.decisions,
             },
+            due_on: row.due_on,
         })
     };
     rows.into_iter().map(stored).collect()

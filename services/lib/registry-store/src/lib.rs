@@ -88,7 +88,7 @@ pub use matching::{
     linked_to, match_candidates, match_counts, match_own, match_records, match_rows, match_state, movable_in,
     move_matching, open_reviews, put_links_scored, put_match_records, put_reviews, record_page,
     remove_match_records, resembling_at, reviews_of, scored_anchors, scored_around, scored_history,
-    scored_links, scored_links_at, settle_over, stop_matching, take_again, take_pending,
+    scored_links, scored_links_at, settle_all_over, settle_over, stop_matching, take_again, take_pending,
 };
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, RecordPerson, anchors_leading_to,

@@ -2,11 +2,13 @@
 //!
 //! `keep`: records are only kept, each attached to what it names itself, until the snapshot of every configured source is
 //! read. `attach`: now that the PIN register and all records of every source key are there, each record goes where it
-//! belongs. `facts`: each anchor gets its person and the person's facts. `merge`: each person is merged once, with
+//! belongs. `match`: the matcher links what only evidence speaks for, so that nobody gets an id that is merged away a moment
+//! later. `facts`: each anchor gets its person and the person's facts. `merge`: each person is merged once, with
 //! everybody's facts there. `live`: from here on every transaction merges whom it touches.
 
 use crate::StoreError;
 use crate::latest::{Sibling, SiblingColumns};
+use crate::matching::is_swept;
 use registry_rules::PersonId;
 use sqlx::{PgConnection, PgPool};
 
@@ -24,6 +26,8 @@ pub enum LoadStage {
     Keep,
     /// Records are attached.
     Attach,
+    /// Records that nothing but evidence speaks for are linked.
+    Match,
     /// Persons get ids and facts.
     Facts,
     /// Persons are merged.
@@ -38,6 +42,7 @@ impl LoadStage {
         match self {
             Self::Keep => "keep",
             Self::Attach => "attach",
+            Self::Match => "match",
             Self::Facts => "facts",
             Self::Merge => "merge",
             Self::Live => "live",
@@ -50,7 +55,7 @@ impl LoadStage {
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self, StoreError> {
-        [Self::Keep, Self::Attach, Self::Facts, Self::Merge, Self::Live]
+        [Self::Keep, Self::Attach, Self::Match, Self::Facts, Self::Merge, Self::Live]
             .into_iter()
             .find(|stage| stage.as_str() == text)
             .ok_or(StoreError::Unreadable("stage of the first load"))
@@ -87,20 +92,24 @@ pub async fn waive_source(connection: &mut PgConnection, source: &str) -> Result
     Ok(done.rows_affected() > 0)
 }
 
-/// Goes on to the next stage when the present one is complete; answers with the stage that holds now. Waits for the
-/// transactions that rely on the present stage, so it must be a transaction of its own. As long as there is nothing to go
-/// on to it waits for nobody: those who work on slices ask after each of them.
-pub async fn advance_stage(connection: &mut PgConnection) -> Result<LoadStage, StoreError> {
+/// Goes on to the next stage when the present one is complete; answers with the stage that holds now. `model`: the version of
+/// the weights that records are matched by; none: nobody matches. Waits for the transactions that rely on the present stage,
+/// so it must be a transaction of its own. As long as there is nothing to go on to it waits for nobody: those who work on
+/// slices ask after each of them.
+pub async fn advance_stage(
+    connection: &mut PgConnection,
+    model: Option<&str>,
+) -> Result<LoadStage, StoreError> {
     let stage: String =
         sqlx::query_scalar("select stage from load_state").fetch_one(&mut *connection).await?;
     let stage = LoadStage::parse(&stage)?;
-    if !is_complete(connection, stage).await? {
+    if !is_complete(connection, stage, model).await? {
         return Ok(stage);
     }
     let stage: String =
         sqlx::query_scalar("select stage from load_state for update").fetch_one(&mut *connection).await?;
     let stage = LoadStage::parse(&stage)?;
-    if !is_complete(connection, stage).await? {
+    if !is_complete(connection, stage, model).await? {
         return Ok(stage);
     }
     let next = match stage {
@@ -108,7 +117,8 @@ pub async fn advance_stage(connection: &mut PgConnection) -> Result<LoadStage, S
             cut_into_source_keys(connection).await?;
             LoadStage::Attach
         }
-        LoadStage::Attach => {
+        LoadStage::Attach => LoadStage::Match,
+        LoadStage::Match => {
             cut_into_anchors(connection).await?;
             LoadStage::Facts
         }
@@ -122,9 +132,17 @@ pub async fn advance_stage(connection: &mut PgConnection) -> Result<LoadStage, S
     Ok(next)
 }
 
-async fn is_complete(connection: &mut PgConnection, stage: LoadStage) -> Result<bool, StoreError> {
+async fn is_complete(
+    connection: &mut PgConnection,
+    stage: LoadStage,
+    model: Option<&str>,
+) -> Result<bool, StoreError> {
     match stage {
         LoadStage::Keep => sources_ended(connection).await,
+        LoadStage::Match => match model {
+            Some(model) => is_swept(connection, model).await,
+            None => Ok(true),
+        },
         LoadStage::Attach | LoadStage::Facts | LoadStage::Merge => {
             let left: bool = sqlx::query_scalar("select exists (select from load_slice where stage = $1)")
                 .bind(stage.as_str())

@@ -6,8 +6,9 @@ use crate::matcher::{MatchModel, Matched};
 use crate::reconciler::Settings;
 use registry_rules::{RecordKey, SourceRecord};
 use registry_store::{
-    MatchPhase, MatchRecord, MatchRow, Pending, StoreError, add_again, done_pending, match_records,
-    match_rows, movable_in, put_match_records, record_page, remove_match_records, settle_over, take_pending,
+    MatchPhase, MatchRecord, MatchRow, NewOver, Pending, StoreError, add_again, done_pending, match_records,
+    match_rows, movable_in, put_match_records, record_page, remove_match_records, settle_all_over,
+    settle_over, take_pending,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +18,8 @@ const PAGE: i64 = 2_000;
 /// Changed rows of one step: each has a few records, each record a place in a dozen blocks.
 const PENDING: i64 = 500;
 
-/// Gives a page of records their places; nobody is decided about before all have theirs.
+/// Gives a page of records their places. Nobody is decided about before all have theirs, so that it is enough to settle then
+/// which blocks are over their bounds.
 pub(super) async fn page(
     connection: &mut PgConnection,
     settings: &Settings,
@@ -26,11 +28,18 @@ pub(super) async fn page(
     matched: &mut Matched,
 ) -> Result<MatchPhase, StoreError> {
     let keys = record_page(connection, after, PAGE).await?;
-    let Some(last) = keys.last() else { return Ok(MatchPhase::Live) };
+    let Some(last) = keys.last() else {
+        let bounds: Vec<_> = model.rules().collect();
+        note_over(settle_all_over(connection, &bounds).await?, matched);
+        return Ok(MatchPhase::Live);
+    };
     // Whole rows: what a row says of a mother belongs to its child.
     let rows: BTreeSet<&str> = keys.iter().filter_map(|key| Some(key.rsplit_once('/')?.0)).collect();
     let after = last.rsplit_once('/').map_or_else(|| last.clone(), |(row, _)| format!("{row}0"));
-    place(connection, settings, model, &rows.into_iter().collect::<Vec<_>>(), matched).await?;
+    let rows = match_rows(connection, &rows.into_iter().collect::<Vec<_>>()).await?;
+    let now = places(&rows, model, settings)?;
+    matched.records += now.len();
+    put_match_records(connection, &BTreeMap::new(), &now).await?;
     Ok(MatchPhase::Keys(after))
 }
 
@@ -85,15 +94,19 @@ async fn place(
     touched.extend(remove_match_records(connection, &gone).await?);
     let bounds = touched.iter().filter_map(|block| Some((*block, model.rule(rule_of(*block))?))).collect();
     let (over, still) = settle_over(connection, &bounds).await?;
-    for one in over {
-        matched.over_bound += one.blocks;
+    note_over(over, matched);
+    Ok(Placed { touched: touched.difference(&still).copied().collect(), movable })
+}
+
+fn note_over(over: Vec<NewOver>, matched: &mut Matched) {
+    for NewOver { rule, blocks } in over {
+        matched.over_bound += blocks;
         tracing::warn!(
-            rule = one.rule,
-            blocks = one.blocks,
+            rule,
+            blocks,
             "more records agree here than the model's bound: they are not compared by this rule"
         );
     }
-    Ok(Placed { touched: touched.difference(&still).copied().collect(), movable })
 }
 
 /// What is compared of the records of whole rows, as they stand.

@@ -4,7 +4,7 @@
 //! place in the blocks ([`index`]) and lets every source key that a block touched brings near be decided anew ([`decide`]).
 //! A decision reads records and where they belong *without* rule 4, and the links of lesser source keys: so it comes to the
 //! same whatever came first, and ends. A link is recorded with its evidence, and its records are attached anew with it, in
-//! one transaction ([`settle`]).
+//! one transaction ([`settle`]). In the first load all of this comes before anybody has an id.
 
 mod changed;
 mod compared;
@@ -63,7 +63,8 @@ impl Reconciler {
         let mut transaction = begin_attaching(&self.pool).await?;
         let now = self.now(&mut transaction).await?;
         let mut matched = Matched::default();
-        if now.stage != LoadStage::Live || !try_lease(&mut transaction, LEASE, holder, LEASE_SECONDS).await? {
+        let is_time = matches!(now.stage, LoadStage::Match | LoadStage::Live);
+        if !is_time || !try_lease(&mut transaction, LEASE, holder, LEASE_SECONDS).await? {
             matched.stands_by = true;
             return Ok(matched);
         }

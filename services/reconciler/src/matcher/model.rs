@@ -82,6 +82,11 @@ impl MatchModel {
         self.rules.get(number).map(|(name, bound)| (name.as_str(), *bound))
     }
 
+    /// The rules' names and bounds, by number.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.rules.iter().map(|(name, bound)| (name.as_str(), *bound))
+    }
+
     /// The largest bound of a rule.
     pub(crate) fn most(&self) -> i64 {
         self.rules.iter().map(|(_, bound)| *bound).max().unwrap_or(0)

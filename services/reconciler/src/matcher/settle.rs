@@ -2,6 +2,7 @@
 
 use crate::apply::Summary;
 use crate::attach::attach_again;
+use crate::attaching::Attaching;
 use crate::commit::write_merged;
 use crate::identify::identify;
 use crate::matcher::compared::table;
@@ -12,9 +13,10 @@ use crate::reconciler::{Now, Reconciler};
 use record_linkage::Scorer;
 use registry_rules::PersonId;
 use registry_store::{
-    MatchRecord, ReviewPair, StoreError, add_again, close_register, end_links, end_reviews, key_of_anchor,
-    keys_of_blocks, linked_to, match_candidates, match_own, match_records, movable_in, persons_of_records,
-    put_links_scored, put_reviews, reattach, recorded_links, reviews_of, scored_anchors, take_again,
+    LoadStage, MatchRecord, ReviewPair, StoreError, add_again, close_register, end_links, end_reviews,
+    key_of_anchor, keys_of_blocks, linked_to, match_candidates, match_own, match_records, movable_in,
+    persons_of_records, put_links_scored, put_reviews, reattach, recorded_links, reviews_of, scored_anchors,
+    take_again,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +68,12 @@ impl Reconciler {
         let changes = changes(&keys, &mut situation, model)?;
         let persons = record(connection, &situation, &changes, matched).await?;
         pass_on(connection, &keys, &situation, &changes).await?;
-        let request = self.move_records(connection, &situation, &changes, persons, summary).await?;
+        let attaching = attach_moved(connection, &situation, &changes, summary).await?;
+        if now.stage != LoadStage::Live {
+            // Nobody has an id yet, nor a question that is open: both follow from where the records stand.
+            return Ok(());
+        }
+        let request = self.identify_moved(connection, attaching, persons).await?;
         let ground = self.ground(now);
         let merged = merge(connection, &ground, &request).await?;
         write_merged(connection, &ground, &merged).await?;
@@ -74,26 +81,15 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Attaches the records of source keys whose link changed; answers with whom that, or a new question, touches.
-    async fn move_records(
+    /// Whom moved records, or a new question, touch.
+    async fn identify_moved(
         &self,
         connection: &mut PgConnection,
-        situation: &Situation,
-        changes: &Changes,
+        attaching: Option<Attaching>,
         persons: BTreeSet<PersonId>,
-        summary: &mut Summary,
     ) -> Result<MergeRequest, StoreError> {
-        let moved: BTreeSet<&String> = changes.moved.keys().chain(&changes.astray).collect();
         let mut request = MergeRequest { persons, ..MergeRequest::default() };
-        let records = moved.iter().filter_map(|key| situation.own.get(*key)).flatten();
-        let records: BTreeSet<String> = records.map(|record| record.record_key.clone()).collect();
-        if !records.is_empty() {
-            let source_keys = moved.iter().map(|key| (*key).clone()).collect();
-            let attaching = attach_again(connection, source_keys, records).await?;
-            let others: Vec<_> =
-                attaching.others.iter().map(|r| (r.record_key.clone(), r.new.clone())).collect();
-            reattach(connection, &others).await?;
-            summary.note_attached(attaching.others.iter().map(|one| &one.new));
+        if let Some(attaching) = attaching {
             let identified = identify(connection, &attaching, &self.settings.topics).await?;
             request.persons.extend(identified.persons);
             request.merged = identified.merged;
@@ -102,6 +98,27 @@ impl Reconciler {
         }
         Ok(request)
     }
+}
+
+/// Attaches the records of source keys whose link changed; none: there are no such records.
+async fn attach_moved(
+    connection: &mut PgConnection,
+    situation: &Situation,
+    changes: &Changes,
+    summary: &mut Summary,
+) -> Result<Option<Attaching>, StoreError> {
+    let moved: BTreeSet<&String> = changes.moved.keys().chain(&changes.astray).collect();
+    let records = moved.iter().filter_map(|key| situation.own.get(*key)).flatten();
+    let records: BTreeSet<String> = records.map(|record| record.record_key.clone()).collect();
+    if records.is_empty() {
+        return Ok(None);
+    }
+    let source_keys = moved.iter().map(|key| (*key).clone()).collect();
+    let attaching = attach_again(connection, source_keys, records).await?;
+    let others: Vec<_> = attaching.others.iter().map(|r| (r.record_key.clone(), r.new.clone())).collect();
+    reattach(connection, &others).await?;
+    summary.note_attached(attaching.others.iter().map(|one| &one.new));
+    Ok(Some(attaching))
 }
 
 /// Reads all that the decisions about these source keys depend on.

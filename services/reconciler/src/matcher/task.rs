@@ -19,9 +19,10 @@ pub(crate) async fn match_records(shared: Shared) -> anyhow::Result<()> {
         shared.drain.requested().await;
         return Ok(());
     }
-    let mut look = tokio::time::interval(LOOK);
     let mut counted: Option<tokio::time::Instant> = None;
-    while shared.drain.unless_requested(look.tick()).await.is_some() {
+    // The first load may have come to where it waits for the matcher.
+    while shared.drain.unless_requested(tokio::time::timeout(LOOK, shared.loaded.notified())).await.is_some()
+    {
         loop {
             let step = shared
                 .steadily(|| async {

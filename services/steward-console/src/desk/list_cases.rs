@@ -1,5 +1,6 @@
 //! The open cases, page by page: no personal value stands in the list.
 
+use super::on_desk::{OnDesk, on_desk};
 use super::open::{Desk, DeskError};
 use super::rank::{RankedCase, ranked};
 use crate::audit::{self, Actor, Entry};
@@ -62,6 +63,10 @@ pub struct CaseLine {
     pub sources: BTreeSet<String>,
     /// Whether a decision was recorded since it was opened.
     pub decided: bool,
+    /// Whether a proposal waits for a second steward.
+    pub proposed: bool,
+    /// Who has it on the desk.
+    pub claimed_by: Option<String>,
 }
 
 /// Reads a page of the list and notes in the audit log that it was read.
@@ -74,27 +79,24 @@ pub async fn list_cases(desk: &Desk, actor: &Actor, page: PageRequest) -> Result
     let is_more = cases.len() > limit;
     cases.truncate(limit);
     let ids: Vec<&str> = cases.iter().map(|one| one.case.case_id.as_str()).collect();
-    let decided: Vec<(String, DateTime<Utc>)> = sqlx::query_as(
-        "select c.case_id, max(coalesce(d.decided_at, i.decided_at)) from console.case_decision c
-           left join console.decision d on d.decision_id = c.decision_id
-           left join console.identity_decision i on i.decision_id = c.identity_decision_id
-         where c.case_id = any($1) group by c.case_id",
-    )
-    .bind(&ids)
-    .fetch_all(&desk.console)
-    .await?;
+    let mut known = on_desk(&desk.console, &ids).await?;
     audit::write(&desk.console, &Entry::of("cases_listed", actor, desk.clock.now())).await?;
     let last = cases.last().filter(|_| is_more);
     Ok(CaseList {
         version: 1,
         next: last.map(|case| cursor_text(&case.cursor())),
-        cases: cases.into_iter().map(|case| CaseLine::of(case, &decided)).collect(),
+        cases: cases
+            .into_iter()
+            .map(|one| {
+                let on_desk = known.remove(&one.case.case_id).unwrap_or_default();
+                CaseLine::of(one, on_desk)
+            })
+            .collect(),
     })
 }
 
 impl CaseLine {
-    fn of(RankedCase { case, affected, weight }: RankedCase, decided: &[(String, DateTime<Utc>)]) -> Self {
-        let since = decided.iter().find(|(id, _)| *id == case.case_id).map(|(_, at)| *at);
+    fn of(RankedCase { case, affected, weight }: RankedCase, on_desk: OnDesk) -> Self {
         let finding = case.finding;
         Self {
             case_id: case.case_id,
@@ -107,7 +109,9 @@ impl CaseLine {
             sources: finding.records.iter().map(|key| key.source().to_owned()).collect(),
             field: finding.field,
             subject: finding.subject,
-            decided: since.is_some_and(|at| at >= case.opened_at),
+            decided: on_desk.decided_at.is_some_and(|at| at >= case.opened_at),
+            proposed: on_desk.proposed,
+            claimed_by: on_desk.claimed_by,
         }
     }
 }

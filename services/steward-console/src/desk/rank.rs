@@ -42,7 +42,7 @@ pub(super) async fn ranked(
     limit: usize,
 ) -> Result<Vec<RankedCase>, DeskError> {
     let cases = open_cases_of(&desk.registry, filter, None, MOST_WEIGHED).await?;
-    let affected = affected(desk, &cases).await?;
+    let affected = affected(desk, &cases.iter().collect::<Vec<_>>()).await?;
     let mut ranked: Vec<RankedCase> = cases
         .into_iter()
         .zip(affected)
@@ -61,7 +61,13 @@ pub(super) async fn ranked(
     Ok(ranked)
 }
 
-async fn affected(desk: &Desk, cases: &[OpenCase]) -> Result<Vec<Option<u32>>, DeskError> {
+/// How many agreements hold what one case is about, and what it weighs by that.
+pub(super) async fn weighed(desk: &Desk, case: &OpenCase) -> Result<(Option<u32>, u32), DeskError> {
+    let affected = affected(desk, &[case]).await?.first().copied().flatten();
+    Ok((affected, severity(case.finding.severity, affected.unwrap_or_default())))
+}
+
+async fn affected(desk: &Desk, cases: &[&OpenCase]) -> Result<Vec<Option<u32>>, DeskError> {
     let Some(disclosure) = &desk.disclosure else {
         return Ok(vec![None; cases.len()]);
     };

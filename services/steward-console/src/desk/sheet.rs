@@ -9,10 +9,11 @@ use crate::rules::Rules;
 use crate::vocabulary;
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{
-    ActReference, CaseKind, CaseSubject, Comparison, FieldDefinition, FieldName, FieldState, FieldValue,
-    FingerprintKey, PartialDate, PersonId, PersonImage, PinStanding, RecordKey, SourceRecord, Standing,
+    ActReference, CaseClock, CaseKind, CaseSubject, Comparison, Fault, FieldDefinition, FieldName,
+    FieldState, FieldValue, FingerprintKey, PartialDate, PersonId, PersonImage, PinStanding, RecordKey,
+    Reported, SourceRecord, Standing, severity,
 };
-use registry_store::CaseFacts;
+use registry_store::{CaseFacts, CaseStanding};
 use serde::Serialize;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -33,8 +34,16 @@ pub struct CaseSheet {
     pub case_id: String,
     /// What kind of question.
     pub kind: CaseKind,
-    /// 1 to 5.
+    /// The harm of its item, 1 to 5.
     pub severity: u8,
+    /// Agreements that hold the item of these persons; none where the desk has no sight of disclosure.
+    pub affected: Option<u32>,
+    /// The severity by which cases are in order: harm for each of these agreements.
+    pub weight: u32,
+    /// Its state, whom it waits for, until when.
+    pub standing: CaseStanding,
+    /// The clock that it runs by.
+    pub clock: Option<CaseClock>,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
     /// The item in question.
@@ -91,6 +100,8 @@ pub struct Statement {
     pub record_key: RecordKey,
     /// What it says.
     pub value: FieldValue,
+    /// Where it is no statement of a source but a report that the item is wrong.
+    pub report: Option<ReportLine>,
     /// How that differs from what stands, by part (`""` for a scalar).
     pub differences: BTreeMap<String, Vec<Difference>>,
     /// Whether this is the value that stands.
@@ -109,6 +120,36 @@ pub struct Statement {
     pub valid_to: Option<PartialDate>,
     /// When the source recorded it.
     pub recorded_at: Option<DateTime<Utc>>,
+}
+
+/// A report that an item is wrong.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct ReportLine {
+    /// The agreement under which the reporter holds the item, or `citizen`.
+    pub reporter: String,
+    /// What is wrong.
+    pub fault: Fault,
+    /// Whether the reporter says what is right: the value then, else the fault once more.
+    pub proposes: bool,
+    /// Why, in the reporter's words.
+    pub explanation: Option<String>,
+}
+
+impl std::fmt::Debug for ReportLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ReportLine({}, {}, ***)", self.reporter, self.fault.as_str())
+    }
+}
+
+impl ReportLine {
+    fn of(report: &Reported<'_>) -> Self {
+        Self {
+            reporter: report.reporter.to_owned(),
+            fault: report.fault,
+            proposes: report.proposed.is_some(),
+            explanation: report.explanation.map(ToOwned::to_owned),
+        }
+    }
 }
 
 /// Why a decision for a statement would have no effect.
@@ -166,6 +207,10 @@ impl CaseSheet {
             case_id: facts.case.case_id.clone(),
             kind: finding.kind,
             severity: finding.severity,
+            affected: None,
+            weight: severity(finding.severity, 0),
+            standing: facts.case.standing.clone(),
+            clock: rules.clocks.of(finding.kind, finding.field.as_ref()).cloned(),
             opened_at: facts.case.opened_at,
             field: finding.field.clone(),
             subject: finding.subject.clone(),
@@ -228,7 +273,11 @@ impl Statement {
         standing: Option<&RecordKey>,
         today: NaiveDate,
     ) -> Option<Self> {
-        let value = record.fields.get(&field.name).filter(|value| !value.is_empty())?;
+        let report = Reported::read(record).filter(|report| report.field == field.name.as_str());
+        let value = match &report {
+            Some(report) => report.value(field),
+            None => record.fields.get(&field.name).filter(|value| !value.is_empty())?.clone(),
+        };
         if record.standing == Standing::Withdrawn {
             return None;
         }
@@ -236,7 +285,8 @@ impl Statement {
         let rank = field.rank(key.source(), key.entity(), key.role());
         Some(Self {
             record_key: key.clone(),
-            value: value.clone(),
+            value,
+            report: report.as_ref().map(ReportLine::of),
             differences: BTreeMap::new(),
             stands: standing == Some(key),
             rank,
@@ -249,10 +299,11 @@ impl Statement {
         })
     }
 
-    /// What stands, then what may stand by authority and legal date, then evidence.
+    /// What stands, what is reported against it, then what may stand by authority and legal date, then evidence.
     fn order(&self) -> impl Ord + use<> {
         (
             !self.stands,
+            self.report.is_none(),
             self.not_takeable.is_some(),
             self.rank.unwrap_or(usize::MAX),
             Reverse(self.valid_from.map(PartialDate::latest)),

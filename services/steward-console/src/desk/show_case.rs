@@ -1,19 +1,21 @@
 //! One open case as a sheet.
 
 use super::open::{Desk, DeskError};
+use super::rank::weighed;
 use super::sheet::CaseSheet;
 use super::{chain, claim, proposal};
 use crate::audit::{self, Actor, Entry};
-use registry_store::case_facts;
+use registry_store::{OpenCase, case_facts};
 
 /// Reads an open case with its values, and notes in the audit log who looked at which item; none when it is not open.
 ///
 /// # Errors
 /// When a database does not answer.
 pub async fn show_case(desk: &Desk, actor: &Actor, case_id: &str) -> Result<Option<CaseSheet>, DeskError> {
-    let Some(sheet) = read(desk, case_id).await? else {
+    let Some((mut sheet, case)) = read_both(desk, case_id).await? else {
         return Ok(None);
     };
+    (sheet.affected, sheet.weight) = weighed(desk, &case).await?;
     let entry = Entry {
         case_id: Some(case_id),
         field: sheet.field.as_ref(),
@@ -23,8 +25,12 @@ pub async fn show_case(desk: &Desk, actor: &Actor, case_id: &str) -> Result<Opti
     Ok(Some(sheet))
 }
 
-/// The sheet as it is now.
+/// The sheet as it is now, but for what disclosure knows: a decision does not wait for that.
 pub(super) async fn read(desk: &Desk, case_id: &str) -> Result<Option<CaseSheet>, DeskError> {
+    Ok(read_both(desk, case_id).await?.map(|(sheet, _)| sheet))
+}
+
+async fn read_both(desk: &Desk, case_id: &str) -> Result<Option<(CaseSheet, OpenCase)>, DeskError> {
     let Some(facts) = case_facts(&desk.registry, case_id).await? else {
         return Ok(None);
     };
@@ -32,5 +38,5 @@ pub(super) async fn read(desk: &Desk, case_id: &str) -> Result<Option<CaseSheet>
     sheet.last_decision = chain::last(&desk.console, case_id).await?;
     sheet.proposals = proposal::pending(&desk.console, case_id).await?;
     sheet.claim = claim::of_case(&desk.console, case_id).await?;
-    Ok(Some(sheet))
+    Ok(Some((sheet, facts.case)))
 }

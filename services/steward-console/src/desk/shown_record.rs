@@ -4,8 +4,8 @@
 use crate::rules::Rules;
 use chrono::{DateTime, Utc};
 use registry_rules::{
-    ActReference, Considered, FieldName, FieldValue, FingerprintKey, IdentifierKind, PartialDate, PersonId,
-    RecordKey, SourceRecord, Standing,
+    ActReference, Considered, FEEDBACK, FieldName, FieldValue, FingerprintKey, IdentifierKind, PartialDate,
+    PersonId, RecordKey, SourceRecord, Standing,
 };
 use registry_store::{CaseFacts, RecordPlace};
 use serde::Serialize;
@@ -64,7 +64,11 @@ impl ShownRecord {
                 Self::of(record, facts.places.get(&record.record_key), asked, rules)
             })
             .collect();
-        shown.sort_by_cached_key(|one| (!one.in_question, one.person_id, one.record_key.clone()));
+        // A report says nothing of who somebody is: it stands behind the records that do.
+        let is_report = |one: &Self| one.record_key.source() == FEEDBACK;
+        shown.sort_by_cached_key(|one| {
+            (!one.in_question, is_report(one), one.person_id, one.record_key.clone())
+        });
         let more = shown.len() > MOST_RECORDS;
         shown.truncate(MOST_RECORDS);
         (shown, more)

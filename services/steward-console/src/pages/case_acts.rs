@@ -46,79 +46,73 @@ pub(super) struct FormError {
 
 type SentForm = Result<Form<Sent>, FormRejection>;
 
+/// What a form of a case does.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    /// Takes a value.
+    Decide,
+    /// Says who a record belongs to.
+    Rule,
+    /// Takes a decision back.
+    TakeBack,
+    /// Ends a proposal.
+    End(Uuid),
+    /// Takes the case on the desk, or gives it back.
+    Take,
+}
+
 /// `POST /cases/{id}/decide`.
-pub(super) async fn decide(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<String>,
-    form: SentForm,
-) -> Response {
-    let sent = match checked(&member, &id, form) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal.page(&member.visitor),
-    };
-    let done = take_value(&app, &member, &id, &sent).await;
-    finish(&app, &member, &id, &sent, done).await
+pub(super) async fn decide(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
+    act(&app, &member, &id, form, Deed::Decide).await
 }
 
 /// `POST /cases/{id}/rule`.
-pub(super) async fn rule(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<String>,
-    form: SentForm,
-) -> Response {
-    let sent = match checked(&member, &id, form) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal.page(&member.visitor),
-    };
-    let done = take_ruling(&app, &member, &id, &sent).await;
-    finish(&app, &member, &id, &sent, done).await
+pub(super) async fn rule(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
+    act(&app, &member, &id, form, Deed::Rule).await
 }
 
 /// `POST /cases/{id}/take-back`.
-pub(super) async fn take_back(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<String>,
-    form: SentForm,
-) -> Response {
-    let sent = match checked(&member, &id, form) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal.page(&member.visitor),
-    };
-    let done = take_decision_back(&app, &member, &id, &sent).await;
-    finish(&app, &member, &id, &sent, done).await
+pub(super) async fn take_back(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
+    act(&app, &member, &id, form, Deed::TakeBack).await
 }
 
 /// `POST /cases/{id}/proposals/{proposal}`.
 pub(super) async fn end(
-    State(app): State<App>,
+    app: State<App>,
     member: Member,
     Path((id, proposal)): Path<(String, Uuid)>,
     form: SentForm,
 ) -> Response {
-    let sent = match checked(&member, &id, form) {
-        Ok(sent) => sent,
-        Err(refusal) => return refusal.page(&member.visitor),
-    };
-    let done = end_one(&app, &member, &id, proposal, &sent).await;
-    finish(&app, &member, &id, &sent, done).await
+    act(&app, &member, &id, form, Deed::End(proposal)).await
 }
 
 /// `POST /cases/{id}/claim`.
-pub(super) async fn take(
-    State(app): State<App>,
-    member: Member,
-    Path(id): Path<String>,
-    form: SentForm,
-) -> Response {
-    let sent = match checked(&member, &id, form) {
+pub(super) async fn take(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
+    act(&app, &member, &id, form, Deed::Take).await
+}
+
+/// Does it and goes where it leads; else shows the case again, with what is wrong.
+async fn act(app: &App, member: &Member, id: &str, form: SentForm, deed: Deed) -> Response {
+    let sent = match checked(member, id, form) {
         Ok(sent) => sent,
         Err(refusal) => return refusal.page(&member.visitor),
     };
-    let done = take_case(&app, &member, &id, &sent).await;
-    finish(&app, &member, &id, &sent, done).await
+    let done = match deed {
+        Deed::Decide => take_value(app, member, id, &sent).await,
+        Deed::Rule => take_ruling(app, member, id, &sent).await,
+        Deed::TakeBack => take_decision_back(app, member, id, &sent).await,
+        Deed::End(proposal) => end_one(app, member, id, proposal, &sent).await,
+        Deed::Take => take_case(app, member, id, &sent).await,
+    };
+    let error = match done {
+        Ok(path) => return go(&path),
+        Err(DecideError::NotAllowed) => return Refusal::FORBIDDEN.page(&member.visitor),
+        Err(DecideError::NotOpen) => return Refusal::CASE_CLOSED.page(&member.visitor),
+        Err(DecideError::Desk(error)) => return Refusal::unavailable(&error).page(&member.visitor),
+        Err(error) => error,
+    };
+    let error = said(&error, &sent, member.visitor.language.texts());
+    answer(app, member, id, &sent, Some(error)).await
 }
 
 async fn take_value(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
@@ -176,25 +170,6 @@ fn checked(member: &Member, id: &str, form: SentForm) -> Result<Sent, Refusal> {
         return Err(Refusal::FORBIDDEN);
     }
     if is_case_id(id) { Ok(sent) } else { Err(Refusal::CASE_CLOSED) }
-}
-
-/// Goes where the deed leads; else shows the case again, with what is wrong.
-async fn finish(
-    app: &App,
-    member: &Member,
-    id: &str,
-    sent: &Sent,
-    done: Result<String, DecideError>,
-) -> Response {
-    let error = match done {
-        Ok(path) => return go(&path),
-        Err(DecideError::NotAllowed) => return Refusal::FORBIDDEN.page(&member.visitor),
-        Err(DecideError::NotOpen) => return Refusal::CASE_CLOSED.page(&member.visitor),
-        Err(DecideError::Desk(error)) => return Refusal::unavailable(&error).page(&member.visitor),
-        Err(error) => error,
-    };
-    let error = said(&error, sent, member.visitor.language.texts());
-    answer(app, member, id, sent, Some(error)).await
 }
 
 fn said(error: &DecideError, sent: &Sent, t: &Texts) -> FormError {

@@ -9,9 +9,10 @@ use super::page::{Frame, reader_of, show};
 use super::records::Records;
 use super::refusal::Refusal;
 use super::rule_form::RuleForm;
+use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
-use crate::desk::{CaseSheet, DeskError, TrailEntry, case_trail, is_case_id, pending, show_case};
+use crate::desk::{CaseSheet, DeskError, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case};
 use crate::language::Texts;
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
@@ -31,11 +32,15 @@ pub(super) struct CasePage {
     title: String,
     article: Option<String>,
     kind: &'static str,
-    severity: u8,
+    standing: StandingText,
+    clock: Option<ClockText>,
     opened: String,
-    person: Person,
+    /// Of a case about one person.
+    person: Option<Person>,
     rule: Option<String>,
     columns: Vec<Column>,
+    /// Some column is a report.
+    has_report: bool,
     truncated: bool,
     decided: Option<Decided>,
     form: Option<DecideForm>,
@@ -44,7 +49,6 @@ pub(super) struct CasePage {
     rule_form: Option<RuleForm>,
     trail: Vec<TrailLine>,
     proposals: Vec<ProposalLine>,
-    claim: Option<String>,
     /// Of the forms of those who may decide.
     form_token: Option<String>,
     error: Option<FormError>,
@@ -161,21 +165,22 @@ impl CasePage {
             },
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
-            severity: sheet.severity,
+            standing: StandingText::of_sheet(sheet, language),
+            clock: sheet.clock.as_ref().map(|clock| ClockText::of(clock, language, t)),
             opened: vocabulary::moment(sheet.opened_at),
-            person: Person::of(sheet, t),
+            person: sheet.person.as_ref().map(|person| Person::of(person, t)),
             rule: sheet.rule.as_deref().map(|rule| vocabulary::rule(rule, &rules.catalogue, language)),
+            has_report: columns.iter().any(|column| column.report.is_some()),
             truncated: sheet.truncated,
             decided: sheet.last_decision.as_ref().filter(|_| sheet.is_on_its_way()).map(|last| Decided {
                 by: last.decided_by.clone(),
                 at: vocabulary::moment(last.decided_at),
-                takes: last.takes.clone(),
+                takes: vocabulary::masked(&last.takes),
             }),
             records: Records::of(sheet, rules, language),
             rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),
             trail: TrailLine::all(shown.trail, language),
             proposals: ProposalLine::all(&sheet.proposals, Some(sheet), reader_of(&frame), t),
-            claim: sheet.claim.as_ref().map(|claim| claim.claimed_by.clone()),
             form_token: may_decide.map(|user| user.form_token.clone()),
             why_no_form: if is_any_takeable { t.reader_only } else { t.no_value_to_take },
             frame,
@@ -187,15 +192,12 @@ impl CasePage {
 }
 
 impl Person {
-    fn of(sheet: &CaseSheet, t: &Texts) -> Self {
-        let person = sheet.person.as_ref();
+    fn of(person: &PersonLine, t: &Texts) -> Self {
         let or_unknown = |text: Option<String>| text.unwrap_or_else(|| t.unknown.to_owned());
         Self {
-            name: or_unknown(person.and_then(|p| p.name.clone())),
-            born: or_unknown(person.and_then(|p| p.born.as_deref().map(vocabulary::date))),
-            pin: or_unknown(
-                person.and_then(|p| p.pin_ending.as_ref().map(|ending| format!("••••••••{ending}"))),
-            ),
+            name: or_unknown(person.name.clone()),
+            born: or_unknown(person.born.as_deref().map(vocabulary::date)),
+            pin: or_unknown(person.pin_ending.as_ref().map(|ending| format!("••••••••{ending}"))),
         }
     }
 }

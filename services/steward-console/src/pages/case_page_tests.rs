@@ -42,6 +42,69 @@ fn values_stand_side_by_side_with_where_they_come_from() {
 }
 
 #[test]
+fn how_the_case_stands_is_said_in_words() {
+    let mut sheet = sheet();
+    (sheet.affected, sheet.weight) = (Some(3), 15);
+    sheet.standing.due_on = Some("2026-11-25".parse().unwrap());
+    sheet.standing.overdue = true;
+    sheet.standing.state = registry_rules::CaseState::UnderInvestigation;
+    sheet.claim = Some(crate::desk::Claim {
+        claimed_by: "binh".to_owned(),
+        claimed_at: "2026-11-22T17:03:00Z".parse().unwrap(),
+    });
+    let html = rendered(&sheet, Language::Vietnamese, Role::Steward, None);
+    for text in [
+        "Đang xác minh",
+        "25/11/2026",
+        "quá hạn",
+        "3 ngày làm việc: chỉ tiêu của cơ sở dữ liệu, không điều luật nào định (Điều 6 Nghị định 70/2024/NĐ-CP)",
+        "số thỏa thuận đang giữ: 3",
+        "binh",
+        "Trả lại",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    let html = rendered(&sheet, Language::English, Role::Steward, None);
+    assert!(
+        html.contains("3 working days: the registry&#39;s own target")
+            && html.contains("Under investigation")
+    );
+}
+
+#[test]
+fn a_report_stands_beside_what_it_is_about_and_is_not_taken() {
+    let rules = Rules::embedded().unwrap();
+    let mut all = records();
+    let report = |id: u128, proposed: Option<&str>| registry_rules::ErrorReport {
+        report_id: Uuid::from_u128(id).to_string(),
+        reporter: "vss_insurance".to_owned(),
+        pin: crate::desk::synthetic::PIN.to_owned(),
+        field: "npd.birth_name".to_owned(),
+        fault: registry_rules::Fault::OtherPerson,
+        proposed: proposed.map(ToOwned::to_owned),
+        explanation: Some("Thẻ <b>cũ</b>".to_owned()),
+        reported_at: "2026-11-20T02:03:04Z".parse().unwrap(),
+        withdrawn: false,
+    };
+    all.extend([report(1, Some("Nguyễn Thị Hoa")), report(2, None)].map(|report| report.record().unwrap()));
+    let sheet = CaseSheet::of(&case_about("birth_name", all, &rules.catalogue), &rules, &key(), today());
+    let sources: Vec<_> = sheet.statements.iter().map(|s| s.record_key.source()).collect();
+    assert_eq!(sources[..3], ["civil_status", "feedback", "feedback"]);
+    let html = rendered(&sheet, Language::Vietnamese, Role::Steward, None);
+    for text in [
+        "Người báo sai sót viết",
+        "thỏa thuận vss_insurance",
+        "giá trị của người khác",
+        "Thẻ &#60;b&#62;cũ&#60;/b&#62;",
+        "Người báo không đề xuất giá trị nào.",
+        "là báo sai sót, không phải bản ghi của nguồn",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    assert_eq!(html.matches("name=\"takes\"").count(), 3, "a report is none of the choices");
+}
+
+#[test]
 fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
     let html = rendered(&sheet(), Language::Vietnamese, Role::Steward, None);
     assert_eq!(html.matches("name=\"takes\"").count(), 3);

@@ -1,8 +1,10 @@
 //! The list of open cases.
 
 use super::app::App;
+use super::case_filter::{Asked, FilterForm};
 use super::page::{Frame, show};
 use super::refusal::Refusal;
+use super::standing::StandingText;
 use super::visitor::Member;
 use crate::desk::{CaseLine, PageRequest, list_cases, parse_cursor};
 use crate::language::Language;
@@ -22,6 +24,7 @@ const SHORT: usize = 8;
 #[template(path = "cases.html")]
 pub(super) struct CasesPage {
     frame: Frame,
+    filter: FilterForm,
     rows: Vec<Row>,
     next: Option<String>,
     is_first: bool,
@@ -35,7 +38,7 @@ struct Row {
     field: String,
     kind: &'static str,
     subject: String,
-    severity: u8,
+    standing: StandingText,
     sources: String,
     opened: String,
     opened_iso: String,
@@ -49,12 +52,16 @@ pub(super) struct Place {
     decided: u8,
 }
 
-/// `GET /cases?after=…`.
+/// `GET /cases?state=…&kind=…&waits_for=…&overdue=1&after=…`.
 pub(super) async fn show_list(
     State(app): State<App>,
     member: Member,
     Query(place): Query<Place>,
+    Query(asked): Query<Asked>,
 ) -> Response {
+    let Some(filter) = asked.filter() else {
+        return Refusal::BAD_REQUEST.page(&member.visitor);
+    };
     let after = match place.after.as_deref() {
         None => None,
         Some(text) => match parse_cursor(text) {
@@ -63,14 +70,16 @@ pub(super) async fn show_list(
         },
     };
     let is_first = after.is_none();
-    match list_cases(&app.desk, &member.actor(), PageRequest { after, ..PageRequest::default() }).await {
+    let page = PageRequest { after, limit: None, filter: filter.clone() };
+    match list_cases(&app.desk, &member.actor(), page).await {
         Ok(list) => {
             let frame = Frame::of(&member.visitor);
+            let filter = FilterForm::of(&filter, frame.language, frame.t);
             let row = |case| Row::of(case, &app.desk.rules, frame.language);
             let rows = list.cases.iter().map(row).collect();
             show(
                 StatusCode::OK,
-                &CasesPage { frame, rows, next: list.next, is_first, notice: place.decided == 1 },
+                &CasesPage { frame, filter, rows, next: list.next, is_first, notice: place.decided == 1 },
             )
         }
         Err(error) => Refusal::unavailable(&error).page(&member.visitor),
@@ -96,7 +105,7 @@ impl Row {
                     vocabulary::entity(key.entity(), language)
                 ),
             },
-            severity: case.severity,
+            standing: StandingText::of_line(case, language),
             sources: case
                 .sources
                 .iter()

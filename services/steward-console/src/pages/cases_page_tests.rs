@@ -3,7 +3,8 @@ use crate::access::session::SignedIn;
 use crate::access::token::SessionToken;
 use crate::access::user::Role;
 use crate::pages::visitor::Visitor;
-use registry_rules::CaseKind;
+use registry_rules::{CaseKind, CaseState};
+use registry_store::CaseFilter;
 
 pub(in crate::pages) fn visitor(language: Language, role: Role) -> Visitor {
     let user = SignedIn { name: "an".to_owned(), role, token: SessionToken::random() };
@@ -23,16 +24,66 @@ fn line(case_id: &str, decided: bool) -> CaseLine {
         subject: CaseSubject::Person(uuid::Uuid::from_u128(42)),
         sources: ["civil_status", "residence"].map(ToOwned::to_owned).into(),
         decided,
+        proposed: false,
+        claimed_by: None,
     }
 }
 
 fn rendered(language: Language, cases: &[CaseLine], next: Option<&str>) -> String {
+    filtered(language, cases, next, &CaseFilter::default())
+}
+
+fn filtered(language: Language, cases: &[CaseLine], next: Option<&str>, filter: &CaseFilter) -> String {
     let rules = Rules::embedded().unwrap();
     let rows = cases.iter().map(|case| Row::of(case, &rules, language)).collect();
     let frame = Frame::of(&visitor(language, Role::Steward));
-    CasesPage { frame, rows, next: next.map(ToOwned::to_owned), is_first: true, notice: false }
+    let filter = FilterForm::of(filter, language, frame.t);
+    CasesPage { frame, filter, rows, next: next.map(ToOwned::to_owned), is_first: true, notice: false }
         .render()
         .unwrap()
+}
+
+#[test]
+fn a_row_says_how_the_case_stands_in_words() {
+    let mut waiting = line("c0ffee00-1", false);
+    waiting.standing.state = CaseState::Waiting;
+    waiting.standing.waits_for = Some("residence".to_owned());
+    waiting.standing.due_on = Some("2026-03-04".parse().unwrap());
+    waiting.standing.overdue = true;
+    waiting.proposed = true;
+    waiting.claimed_by = Some("binh".to_owned());
+    let html = rendered(Language::Vietnamese, &[waiting.clone()], None);
+    for text in [
+        "Chờ cơ quan quản lý nguồn: Cư trú",
+        "<time datetime=\"2026-03-04\">04/03/2026</time>",
+        "quá hạn",
+        "<b>10</b>",
+        "tác hại 5 trên 5 × số thỏa thuận đang giữ: 2",
+        "<b>binh</b>",
+        "Chờ người thứ hai duyệt",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    let html = rendered(Language::English, &[waiting], None);
+    assert!(html.contains("Waits for the source: Residence") && html.contains("overdue"));
+    let fresh = rendered(Language::Vietnamese, &[line("c0ffee00-2", false)], None);
+    assert!(fresh.contains("chưa ai nhận") && !fresh.contains("</span> quá hạn"));
+}
+
+#[test]
+fn the_filter_shows_what_is_asked_for_and_goes_with_the_next_page() {
+    let filter = CaseFilter { kind: Some(CaseKind::Orphan), overdue: true, ..CaseFilter::default() };
+    let html = filtered(Language::Vietnamese, &[line("c0ffee00-1", false)], Some("5~1~x"), &filter);
+    for text in [
+        "value=\"orphan\" selected",
+        "value=\"1\" checked",
+        "href=\"/cases?kind=orphan&#38;overdue=1&#38;after=5~1~x\"",
+        "Bỏ lọc",
+    ] {
+        assert!(html.contains(text), "{text} is missing in\n{html}");
+    }
+    let none = filtered(Language::Vietnamese, &[], None, &filter);
+    assert!(none.contains("Không có hồ sơ nào như vậy."));
 }
 
 #[test]

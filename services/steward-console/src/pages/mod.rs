@@ -3,6 +3,7 @@
 mod app;
 mod assets;
 mod case_acts;
+mod case_filter;
 mod case_page;
 mod cases_page;
 mod column;
@@ -15,6 +16,7 @@ mod refusal;
 mod router;
 mod rule_form;
 mod sign_in_page;
+mod standing;
 mod trail_lines;
 mod value_text;
 mod visitor;

@@ -21,6 +21,8 @@ pub(super) struct Records {
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) record_key: String,
+    /// The key as it is shown: a number in it is masked.
+    pub(super) shown_key: String,
     pub(super) source: String,
     pub(super) entity: String,
     pub(super) role: String,
@@ -100,6 +102,7 @@ impl Head {
         let key = &record.record_key;
         Self {
             record_key: key.to_string(),
+            shown_key: vocabulary::masked(key.as_str()),
             source: vocabulary::source(key.source(), language),
             entity: vocabulary::entity(key.entity(), language),
             role: vocabulary::role(key.role(), language),

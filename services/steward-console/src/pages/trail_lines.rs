@@ -58,7 +58,7 @@ impl TrailLine {
     fn of(entry: &TrailEntry, t: &Texts) -> Self {
         let id = |id: uuid::Uuid| short(&id.to_string());
         let moved = |moved: &AnchorMove| Moved {
-            anchor: masked(&moved.anchor),
+            anchor: vocabulary::masked(&moved.anchor),
             before: moved.before.map_or_else(|| "–".to_owned(), id),
             after: id(moved.after),
         };
@@ -66,7 +66,7 @@ impl TrailLine {
             id: entry.decision_id.to_string(),
             short: id(entry.decision_id),
             kind: decision_kind(&entry.kind, t),
-            records: entry.record.iter().chain(&entry.other).cloned().collect(),
+            records: entry.record.iter().chain(&entry.other).map(|key| vocabulary::masked(key)).collect(),
             question: entry.question.as_deref().and_then(|code| question(code, t)),
             by: entry.decided_by.clone(),
             proposed_by: entry.proposed_by.clone(),
@@ -91,7 +91,7 @@ impl ProposalLine {
         let line = |one: &Proposal| Self {
             id: one.proposal_id.to_string(),
             kind: decision_kind(&one.kind, t),
-            records: one.record.iter().chain(&one.other).cloned().collect(),
+            records: one.record.iter().chain(&one.other).map(|key| vocabulary::masked(key)).collect(),
             takes_back: one.reverses.map(|id| short(&id.to_string())),
             by: one.proposed_by.clone(),
             at: vocabulary::moment(one.proposed_at),
@@ -100,17 +100,6 @@ impl ProposalLine {
             stale: one.reverses.is_none() && sheet.is_none_or(|sheet| sheet.seen != one.seen),
         };
         proposals.iter().map(line).collect()
-    }
-}
-
-/// An anchor with its number hidden but for the last digits.
-fn masked(anchor: &str) -> String {
-    match anchor.strip_prefix("pin:") {
-        Some(pin) => {
-            let hidden = pin.chars().count().saturating_sub(4);
-            format!("pin:••••••••{}", pin.chars().skip(hidden).collect::<String>())
-        }
-        None => anchor.to_owned(),
     }
 }
 
@@ -151,12 +140,6 @@ pub(super) fn question(code: &str, t: &Texts) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_number_in_an_anchor_is_masked() {
-        assert_eq!(masked("pin:001190000007"), "pin:••••••••0007");
-        assert_eq!(masked("person:residence/9"), "person:residence/9");
-    }
 
     #[test]
     fn every_kind_and_question_has_words() {

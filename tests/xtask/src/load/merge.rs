@@ -9,6 +9,7 @@ mod floor;
 mod matching;
 mod rebuild;
 mod topics;
+mod truth;
 
 use super::Options;
 use super::report::Metric;
@@ -17,6 +18,7 @@ use acceptance::life::LifeStream;
 use acceptance::pipeline::Instance;
 use course::Course;
 use prerequisites::say;
+use truth::Truth;
 
 /// Records of one transaction, as a reconciler is shipped.
 const BATCH: u64 = 2_000;
@@ -54,15 +56,15 @@ pub(super) async fn run(world: &mut World, options: &Options) -> anyhow::Result<
     Ok(metrics)
 }
 
-/// Records without a number, linked among so many citizens: after the first load the matcher goes through all of them.
+/// Records without a number, linked among so many citizens, in the first load.
 pub(super) async fn run_matching(world: &mut World, options: &Options) -> anyhow::Result<Vec<Metric>> {
-    world.fill(options).await?;
+    let truth = Truth::of(&world.fill(options).await?);
     world.deployment.launch_those(is_adapter_of_source).await?;
     let records = topics::until_snapshots(world).await?;
     world.deployment.stop().await?;
     say(format_args!("{records} records are in the topics"));
     let mut course = Course::prepare(world, 1).await?;
-    course.matched(records).await?;
+    course.matched(records, &truth).await?;
     Ok(course.into_metrics())
 }
 

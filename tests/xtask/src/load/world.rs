@@ -3,7 +3,7 @@
 use super::Options;
 use crate::step::Step;
 use acceptance::pipeline::{Deployment, DeploymentOptions};
-use acceptance::population::{self, Plan, Rates, SourceDatabases};
+use acceptance::population::{self, Community, Plan, Rates, SourceDatabases};
 use acceptance::stack::{Stack, StackOptions};
 use anyhow::Context;
 use prerequisites::say;
@@ -36,12 +36,14 @@ impl World {
         }
     }
 
-    /// Fills the source databases with synthetic citizens.
-    pub(super) async fn fill(&self, options: &Options) -> anyhow::Result<()> {
+    /// Fills the source databases with synthetic citizens; answers with who they are.
+    pub(super) async fn fill(&self, options: &Options) -> anyhow::Result<Community> {
         say(format_args!("{} synthetic citizens, seed {}", options.people, options.seed));
         let today = crate::demo::today();
         let plan = Plan { people: options.people, seed: options.seed, today, rates: Rates::default() };
-        population::load(&population::generate(&plan), &self.databases).await
+        let population = population::generate(&plan);
+        population::load(&population, &self.databases).await?;
+        Ok(population.community)
     }
 
     /// Lets the clusters note when each transaction committed. They start anew for it; no service may run yet.

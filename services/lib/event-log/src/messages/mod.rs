@@ -2,6 +2,7 @@
 
 mod answer;
 mod control_event;
+mod error_report;
 mod field_name;
 mod link_event;
 mod person_image;
@@ -16,6 +17,7 @@ mod tests;
 use crate::{DecodeError, EmbeddedSchema, EncodeError, schema};
 pub use answer::{decode_answer, encode_answer};
 pub use control_event::{ControlEvent, decode_control_event, encode_control_event};
+pub use error_report::{decode_error_report, encode_error_report};
 pub use link_event::{decode_link_event, encode_link_event};
 pub use person_image::{decode_person_image, encode_person_image};
 pub use source_message::{Fence, RowMarker, SnapshotBegin, SnapshotEnd, SourceMessage, TableCount};
@@ -55,4 +57,5 @@ message!(SourcePosition, SOURCE_POSITION, encode_source_position, decode_source_
 message!(ControlEvent, CONTROL_EVENT, encode_control_event, decode_control_event);
 message!(registry_rules::PersonImage, PERSON_IMAGE, encode_person_image, decode_person_image);
 message!(registry_rules::LinkEvent, LINK_EVENT, encode_link_event, decode_link_event);
+message!(registry_rules::ErrorReport, ERROR_REPORT, encode_error_report, decode_error_report);
 message!(registry_rules::Answer, ANSWER, encode_answer, decode_answer);

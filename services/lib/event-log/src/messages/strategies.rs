@@ -10,9 +10,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use registry_rules::{
-    ActReference, Answer, AnswerKind, FieldName, FieldState, FieldValue, Identifier, IdentifierKind,
-    Lifecycle, LinkEvent, LinkKind, PartialDate, PersonId, PersonImage, PinStanding, PinState, RecordKey,
-    RowKey, SourceRecord, Standing, StandingField, Version,
+    ActReference, Answer, AnswerKind, ErrorReport, Fault, FieldName, FieldState, FieldValue, Identifier,
+    IdentifierKind, Lifecycle, LinkEvent, LinkKind, PartialDate, PersonId, PersonImage, PinStanding,
+    PinState, RecordKey, RowKey, SourceRecord, Standing, StandingField, Version,
 };
 
 fn text() -> impl Strategy<Value = String> {
@@ -199,6 +199,25 @@ pub(crate) fn person_image() -> impl Strategy<Value = PersonImage> {
 pub(crate) fn link_event() -> impl Strategy<Value = LinkEvent> {
     (text(), person_id(), person_id(), select(LinkKind::ALL.to_vec())).prop_map(
         |(anchor, own_person_id, person_id, event)| LinkEvent { anchor, own_person_id, person_id, event },
+    )
+}
+
+pub(crate) fn error_report() -> impl Strategy<Value = ErrorReport> {
+    let said = [option::of(text()), option::of(text())];
+    ([text(), text(), text(), text()], select(Fault::ALL.to_vec()), said, moment(), any::<bool>()).prop_map(
+        |([report_id, reporter, pin, field], fault, [proposed, explanation], reported_at, withdrawn)| {
+            ErrorReport {
+                report_id,
+                reporter,
+                pin,
+                field,
+                fault,
+                proposed,
+                explanation,
+                reported_at,
+                withdrawn,
+            }
+        },
     )
 }
 

@@ -63,6 +63,7 @@ codec!(control_event);
 codec!(person_image);
 codec!(link_event);
 codec!(answer);
+codec!(error_report);
 
 proptest! {
     #[test]
@@ -73,6 +74,7 @@ proptest! {
         super::decode_person_image(&bytes).ok();
         super::decode_link_event(&bytes).ok();
         super::decode_answer(&bytes).ok();
+        super::decode_error_report(&bytes).ok();
     }
 }
 
@@ -119,13 +121,14 @@ pub(crate) fn record() -> SourceRecord {
 
 #[test]
 fn each_symbol_is_the_rules_own_name() {
-    let pairs: [(&str, Vec<&str>); 6] = [
+    let pairs: [(&str, Vec<&str>); 7] = [
         ("Standing", Standing::ALL.map(Standing::as_str).to_vec()),
         ("Lifecycle", Lifecycle::ALL.map(Lifecycle::as_str).to_vec()),
         ("FieldState", registry_rules::FieldState::ALL.map(registry_rules::FieldState::as_str).to_vec()),
         ("PinStanding", registry_rules::PinStanding::ALL.map(registry_rules::PinStanding::as_str).to_vec()),
         ("LinkKind", registry_rules::LinkKind::ALL.map(registry_rules::LinkKind::as_str).to_vec()),
         ("AnswerKind", registry_rules::AnswerKind::ALL.map(registry_rules::AnswerKind::as_str).to_vec()),
+        ("Fault", registry_rules::Fault::ALL.map(registry_rules::Fault::as_str).to_vec()),
     ];
     let all: String =
         embedded_schemas().iter().map(|s| s.json.split_whitespace().collect::<String>()).collect();

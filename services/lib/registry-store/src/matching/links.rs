@@ -57,6 +57,9 @@ pub async fn scored_anchors(
 }
 
 /// The links that stand of source keys, and the source keys that are linked to them.
+///
+/// Whether a link stands is asked outside: while the table is small, the planner takes the index of all that stand for a good way
+/// to those of one anchor, and keeps to it when they are millions.
 pub async fn scored_around(
     connection: &mut PgConnection,
     source_keys: &[&str],
@@ -69,7 +72,8 @@ pub async fn scored_around(
            select source_key, anchor from scored_link where source_key = wanted and until is null limit 1) l
          union all
          select false, l.source_key, l.anchor from unnest($1::text[]) as t (wanted) cross join lateral (
-           select source_key, anchor from scored_link where anchor = wanted and until is null offset 0) l",
+           select source_key, anchor, until from scored_link where anchor = wanted offset 0) l
+         where l.until is null",
     )
     .bind(source_keys)
     .fetch_all(connection)
@@ -144,9 +148,9 @@ pub async fn linked_to(
     anchors: &[&str],
 ) -> Result<Vec<(String, String)>, StoreError> {
     let rows = sqlx::query_as(
-        "select l.* from unnest($1::text[]) as t (wanted) cross join lateral (
-           select source_key, anchor from scored_link where anchor = wanted and until is null offset 0) l
-         order by 1",
+        "select l.source_key, l.anchor from unnest($1::text[]) as t (wanted) cross join lateral (
+           select source_key, anchor, until from scored_link where anchor = wanted offset 0) l
+         where l.until is null order by 1",
     )
     .bind(anchors)
     .fetch_all(connection)

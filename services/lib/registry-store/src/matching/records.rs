@@ -228,13 +228,11 @@ async fn write_records(connection: &mut PgConnection, records: &[&MatchRecord]) 
     if records.is_empty() {
         return Ok(());
     }
-    // An array of arrays would have to be rectangular: lists travel as JSON.
-    let json = |of: fn(&MatchRecord) -> serde_json::Value| records.iter().map(|r| of(r)).collect::<Vec<_>>();
+    // An array of arrays would have to be rectangular: lists travel as texts.
     sqlx::query(
         "insert into match_record (record_key, source_key, place, movable, content_hash, compared, blocks)
-         select record_key, source_key, place, movable, content_hash,
-           array(select jsonb_array_elements_text(compared)), array(select jsonb_array_elements_text(blocks)::bigint)
-         from unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::bytea[], $6::jsonb[], $7::jsonb[])
+         select record_key, source_key, place, movable, content_hash, compared::text[], blocks::bigint[]
+         from unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::bytea[], $6::text[], $7::text[])
            as t (record_key, source_key, place, movable, content_hash, compared, blocks)
          on conflict (record_key) do update set source_key = excluded.source_key, place = excluded.place,
            movable = excluded.movable, content_hash = excluded.content_hash, compared = excluded.compared,
@@ -245,11 +243,31 @@ async fn write_records(connection: &mut PgConnection, records: &[&MatchRecord]) 
     .bind(records.iter().map(|r| r.place.as_str()).collect::<Vec<_>>())
     .bind(records.iter().map(|r| r.movable).collect::<Vec<_>>())
     .bind(records.iter().map(|r| r.content_hash.as_slice()).collect::<Vec<_>>())
-    .bind(json(|r| r.compared.as_slice().into()))
-    .bind(json(|r| r.blocks.as_slice().into()))
+    .bind(records.iter().map(|r| array_text(r.compared.iter())).collect::<Vec<_>>())
+    .bind(records.iter().map(|r| array_text(r.blocks.iter())).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// A list as PostgreSQL writes an array: `{"a","b"}`.
+fn array_text<T: ToString>(values: impl Iterator<Item = T>) -> String {
+    let mut text = String::from("{");
+    for value in values {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push('"');
+        for c in value.to_string().chars() {
+            if matches!(c, '"' | '\\') {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push('"');
+    }
+    text.push('}');
+    text
 }
 
 async fn remove_keys(connection: &mut PgConnection, gone: &[(i64, &str)]) -> Result<(), StoreError> {
@@ -294,6 +312,32 @@ pub struct NewOver {
     pub rule: String,
     /// How many blocks of it.
     pub blocks: usize,
+}
+
+/// Settles which of all blocks are over their bounds, where nobody settled it for any: rules with their bounds in the order of
+/// their numbers, which the lowest four bits of a block tell. Answers as [`settle_over`], first part.
+pub async fn settle_all_over(
+    connection: &mut PgConnection,
+    rules: &[(&str, i64)],
+) -> Result<Vec<NewOver>, StoreError> {
+    let Some(least) = rules.iter().map(|(_, bound)| *bound).min() else { return Ok(Vec::new()) };
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "with come as (
+           insert into match_block_over (block, rule)
+           select k.block, r.rule
+           from (select block, count(*) as records from match_key group by block having count(*) > $3) k
+           join unnest($1::text[], $2::bigint[]) with ordinality as r (rule, bound, number)
+             on r.number - 1 = k.block & 15 and k.records > r.bound
+           on conflict do nothing returning rule)
+         select rule, count(*) from come group by rule order by rule",
+    )
+    .bind(rules.iter().map(|(rule, _)| *rule).collect::<Vec<_>>())
+    .bind(rules.iter().map(|(_, bound)| *bound).collect::<Vec<_>>())
+    .bind(least)
+    .fetch_all(connection)
+    .await?;
+    let new = |(rule, blocks)| NewOver { rule, blocks: usize::try_from(blocks).unwrap_or(0) };
+    Ok(rows.into_iter().map(new).collect())
 }
 
 /// Settles which of these blocks are over their bounds, each given with its rule and bound. Answers with those that have come
@@ -345,4 +389,16 @@ pub async fn settle_over(
     }
     let come = by_rule.into_iter().map(|(rule, blocks)| NewOver { rule: rule.to_owned(), blocks }).collect();
     Ok((come, still))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_written_as_postgresql_reads_them() {
+        assert_eq!(array_text(["a,b", "", r#"say "\"#].iter()), r#"{"a,b","","say \"\\"}"#);
+        assert_eq!(array_text([-1_i64, 2].iter()), r#"{"-1","2"}"#);
+        assert_eq!(array_text(<[i64; 0]>::default().iter()), "{}");
+    }
 }

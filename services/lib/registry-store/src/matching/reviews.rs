@@ -34,7 +34,8 @@ pub struct ReviewPair {
 const COLUMNS: &str =
     "source_key, record_key, other_key, anchor, twins, reason, weight, weights, evidence, since";
 
-/// The open pairs that name any of these records, on either side.
+/// The open pairs that name any of these records, on either side. Whether one is open is asked outside, as for links
+/// ([`crate::scored_around`]).
 pub async fn open_reviews(
     connection: &mut PgConnection,
     record_keys: &[&str],
@@ -45,11 +46,11 @@ pub async fn open_reviews(
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "select {COLUMNS} from (
            select r.* from unnest($1::text[]) as t (wanted) cross join lateral (
-             select * from match_review where record_key = wanted and until is null offset 0) r
+             select * from match_review where record_key = wanted offset 0) r
            union
            select r.* from unnest($1::text[]) as t (wanted) cross join lateral (
-             select * from match_review where other_key = wanted and until is null offset 0) r) r
-         order by record_key, other_key"
+             select * from match_review where other_key = wanted offset 0) r) r
+         where r.until is null order by record_key, other_key"
     )))
     .bind(record_keys)
     .fetch_all(connection)

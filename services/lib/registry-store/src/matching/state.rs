@@ -25,6 +25,18 @@ pub async fn match_state(connection: &mut PgConnection, model: &str) -> Result<M
     })
 }
 
+/// Whether every record has its place by this model, and every source key was decided about.
+pub(crate) async fn is_swept(connection: &mut PgConnection, model: &str) -> Result<bool, StoreError> {
+    let swept = sqlx::query_scalar(
+        "select exists (select from match_state where model = $1 and phase = 'live')
+           and not exists (select from match_pending) and not exists (select from match_again)",
+    )
+    .bind(model)
+    .fetch_one(connection)
+    .await?;
+    Ok(swept)
+}
+
 /// Begins from the first record by this model: what was compared by another one is forgotten, what was linked stays until it
 /// is decided anew.
 pub async fn begin_matching(connection: &mut PgConnection, model: &str) -> Result<(), StoreError> {

@@ -35,6 +35,8 @@ pub(super) struct Progress {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Laps {
     kept: Duration,
+    /// Of it what the matcher took.
+    matching: Duration,
     pub(super) merged: Duration,
 }
 
@@ -62,8 +64,9 @@ impl Course {
         let bare = Bare::fork(registry, "bare").await?;
         let floor = bare.refill(transactions(records), self.instances).await?;
         bare.end().await?;
-        self.note("first_load", records, laps.merged, Some(floor));
+        self.note("first_load", records, laps.merged.saturating_sub(laps.matching), Some(floor));
         self.note("first_load.kept", records, laps.kept, None);
+        self.note("first_load.with_matching", records, laps.merged, None);
         Ok(())
     }
 
@@ -145,6 +148,11 @@ pub(super) async fn watch(pool: &PgPool, before: &Progress, records: i64) -> any
             laps.kept = began.elapsed();
         }
         if now.stage != last.stage {
+            if now.stage == "match" {
+                laps.matching = began.elapsed();
+            } else if last.stage == "match" {
+                laps.matching = began.elapsed().saturating_sub(laps.matching);
+            }
             say(format_args!("  {:>6.1} s: {}", began.elapsed().as_secs_f64(), now.stage));
         }
         if now.records == records && now.stage == "live" && now.due == 0 {
