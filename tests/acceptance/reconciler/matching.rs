@@ -4,7 +4,7 @@ use super::rulings::{ruling, taken_back};
 use super::world::{Dice, Make, World, settle};
 use event_log::SourceMessage;
 use reconciler::{Matched, Reconciler, Summary};
-use registry_store::{fingerprint_key, scored_history, scored_links, state_hash_at};
+use registry_store::{fingerprint_key, scored_around, scored_history, scored_links, state_hash_at};
 use sqlx::PgPool;
 
 const MOTHER: (&str, &str, &str) = ("001187000901", "Trần Thị Mơ", "1987-04-05");
@@ -179,6 +179,38 @@ async fn what_fits_two_persons_waits_for_a_human() {
     assert!(open_kinds(&world.pool).await.is_empty());
 }
 
+/// The first load's slices do not see each other's deaths, and ask nothing about the dead all the same.
+#[tokio::test]
+async fn the_first_load_asks_nothing_about_the_dead_of_other_slices() {
+    let (mut world, reconciler) = World::matching().await;
+    // Namesakes of one day, both dead; one who may be either of them, in another slice: a thousand others lie between.
+    let death = |pin: &str| {
+        let act = Make::new("civil_status", "death", pin, "deceased").pin(pin).name(NA).born(BORN);
+        act.text("death_or_missing", "2020-01-02")
+    };
+    let namesakes = [birth(1, Some(CHILD), NA, BORN), birth(2, Some(TWIN), NA, BORN)].concat();
+    let others = (0..1_000).map(|n| {
+        let id = format!("S{n}");
+        Make::new("residence", "person", &id, "resident").person(&id)
+    });
+    let said =
+        namesakes.into_iter().chain([death(CHILD), death(TWIN), resident("R1", NA, BORN)]).chain(others);
+    let batch = world.batch(said.map(Into::into));
+    world.apply(&reconciler, &batch).await;
+    world.go_live(&reconciler).await;
+    let reviews: i64 = sqlx::query_scalar("select count(*) from match_review where until is null")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    assert!(reviews > 0, "they resemble each other");
+    let asked: Vec<String> =
+        sqlx::query_scalar("select subject from registry_case where subject like 'pair:%'")
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
+    assert!(asked.is_empty(), "nobody was ever asked: {asked:?}");
+}
+
 /// Asked about two, a steward says that they are one, and thinks better of it.
 #[tokio::test]
 async fn a_merge_answers_the_question_about_two_and_its_reversal_asks_again() {
@@ -317,6 +349,34 @@ async fn links(pool: &PgPool) -> Vec<(String, String)> {
         .fetch_all(pool)
         .await
         .unwrap()
+}
+
+/// A statement planned before the first link must serve when they are many: it reads those of its keys and no others.
+#[tokio::test]
+async fn links_are_found_by_their_keys_however_many_stand() {
+    const STANDING: i64 = 3_000;
+    let (world, _) = World::matching().await;
+    let keys: Vec<String> = (0..200).map(|n| format!("record:tests/link/{n}/child")).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let mut transaction = world.pool.begin().await.unwrap();
+    scored_around(&mut transaction, &keys).await.unwrap();
+    sqlx::query(
+        "insert into scored_link (source_key, n, anchor, weights, evidence)
+         select 'record:tests/link/' || n || '/child', 1, 'pin:' || n, 'w', '{}' from generate_series(1, $1) n",
+    )
+    .bind(STANDING)
+    .execute(&mut *transaction)
+    .await
+    .unwrap();
+    let (own, linked) = scored_around(&mut transaction, &keys).await.unwrap();
+    assert_eq!((own.len(), linked.len()), (199, 0));
+    let read: i64 = sqlx::query_scalar(
+        "select seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'scored_link'",
+    )
+    .fetch_one(&mut *transaction)
+    .await
+    .unwrap();
+    assert!(read < STANDING, "{read} rows were read");
 }
 
 #[tokio::test]

@@ -41,8 +41,7 @@ pub(crate) enum Rebuild {
     #[command(after_help = "Example:
   dansync migrate registry --config owner.toml
   dansync registry rebuild topics --rules field-catalogue-2025.toml --config /etc/dansync/reconciler.toml
-  dansync run reconciler --config /etc/dansync/reconciler.toml
-  dansync registry hash --config /etc/dansync/reconciler.toml    # says when the matcher is at rest")]
+  dansync run reconciler --config /etc/dansync/reconciler.toml")]
     Topics(Topics),
 }
 

@@ -86,7 +86,8 @@ pub struct RecordPerson {
     pub living: bool,
 }
 
-/// The persons that records stand with.
+/// The persons that records stand with. In the first load, whoever is not merged yet is as alive as the facts say: two slices that
+/// are merged at once see nothing of each other.
 pub async fn persons_of_records(
     connection: &mut PgConnection,
     record_keys: &[&str],
@@ -95,11 +96,14 @@ pub async fn persons_of_records(
         return Ok(Vec::new());
     }
     let rows = sqlx::query_as(
-        "select r.record_key, a.leads_to as person_id, coalesce(p.lifecycle = 0, true) as living
+        "select r.record_key, a.leads_to as person_id, coalesce(p.living, true) as living
          from unnest($1::text[]) as t (wanted)
          cross join lateral (select record_key, anchor from record_latest where record_key = wanted limit 1) r
          cross join lateral (select leads_to from anchor where anchor = r.anchor limit 1) a
-         left join lateral (select lifecycle from person where person_id = a.leads_to limit 1) p on true",
+         left join lateral (
+           select case when version > 0 or facts is null then lifecycle = 0
+             else (facts::json->>'alive')::boolean and not coalesce((facts::json->>'missing')::boolean, false) end as living
+           from person where person_id = a.leads_to limit 1) p on true",
     )
     .bind(record_keys)
     .fetch_all(connection)
