@@ -84,11 +84,12 @@ pub use load::{
 pub use locks::{begin_attaching, begin_ruling, lock_keys, wait_briefly};
 pub use matching::{
     LinkChange, MatchCounts, MatchPhase, MatchRecord, MatchRow, NewOver, Pending, ReviewPair, ScoredLink,
-    add_again, add_pending, again_all, begin_matching, done_pending, end_links, end_reviews, keys_of_blocks,
-    linked_to, match_candidates, match_counts, match_own, match_records, match_rows, match_state, movable_in,
-    move_matching, open_reviews, put_links_scored, put_match_records, put_reviews, record_page,
-    remove_match_records, resembling_at, reviews_of, scored_anchors, scored_around, scored_history,
-    scored_links, scored_links_at, settle_all_over, settle_over, stop_matching, take_again, take_pending,
+    add_again, add_pending, add_pending_of_placed, again_all, begin_matching, done_pending, end_links,
+    end_reviews, keys_of_blocks, linked_to, match_candidates, match_counts, match_own, match_records,
+    match_rows, match_state, movable_in, move_matching, open_reviews, put_links_scored, put_match_records,
+    put_reviews, record_page, remove_match_records, resembling_at, reviews_of, scored_anchors, scored_around,
+    scored_history, scored_links, scored_links_at, settle_all_over, settle_over, stop_matching, take_again,
+    take_pending,
 };
 pub use merging::{
     AnchoredPerson, AttachedRecord, GroupRecord, PersonAnchor, RecordPerson, anchors_leading_to,

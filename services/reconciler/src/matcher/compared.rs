@@ -92,13 +92,21 @@ pub(crate) fn is_once(record_key: &str) -> bool {
     key.is_ok_and(|key| (key.source(), key.entity(), key.role()) == ONCE)
 }
 
-/// Values in the model's order of columns; none of a record that does not count or says nothing to compare.
+/// Without any of these nothing is compared: a number or an address alone tells nobody from another.
+const WHO: [&str; 2] = ["npd.birth_name", "npd.date_of_birth"];
+
+/// Whether a record says who it speaks of.
+pub(crate) fn says_who(record: &SourceRecord) -> bool {
+    record.fields.keys().any(|field| WHO.contains(&field.as_str()))
+}
+
+/// Values in the model's order of columns; none of a record that does not count or does not say who it speaks of.
 pub(crate) fn compared(
     record: &SourceRecord,
     mother: Option<&SourceRecord>,
     model: &MatchModel,
 ) -> Option<Vec<String>> {
-    if !record.standing.counts() {
+    if !record.standing.counts() || !says_who(record) {
         return None;
     }
     let mother = mother.filter(|_| record.record_key.role() == CHILD);

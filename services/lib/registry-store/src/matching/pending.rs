@@ -28,6 +28,30 @@ pub async fn add_pending(connection: &mut PgConnection, rows: &[&str]) -> Result
     Ok(())
 }
 
+/// Notes rows of records that say nothing to compare any more, each with the record's key, where the matcher has given the record
+/// a place or may be about to: then its row still waits, or not all records have theirs. All of it is read at one moment.
+pub async fn add_pending_of_placed(
+    connection: &mut PgConnection,
+    records: &[(&str, String)],
+) -> Result<(), StoreError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into match_pending (row_key, xact)
+         select distinct row_key, pg_current_xact_id()::text::bigint from unnest($1::text[], $2::text[]) as t (record_key, row_key)
+         where exists (select from match_record m where m.record_key = t.record_key)
+           or exists (select from match_pending p where p.row_key = t.row_key)
+           or not exists (select from match_state where phase = 'live')
+         on conflict do nothing",
+    )
+    .bind(records.iter().map(|(record, _)| *record).collect::<Vec<_>>())
+    .bind(records.iter().map(|(_, row)| row.as_str()).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Some rows that changed.
 pub async fn take_pending(connection: &mut PgConnection, limit: i64) -> Result<Vec<Pending>, StoreError> {
     let rows = sqlx::query_as("select row_key, xact from match_pending order by row_key, xact limit $1")
