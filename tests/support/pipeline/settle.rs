@@ -49,6 +49,22 @@ impl Eyes {
         })
     }
 
+    /// What the first load does between reading and being through, and how far that is; none before and after.
+    pub async fn loading(&self) -> anyhow::Result<Option<String>> {
+        let at: Option<(String, i64, i64, i64)> = sqlx::query_as(
+            "select s.stage, (select count(*) from load_slice l where l.stage = s.stage),
+                    (select count(*) from match_record), (select count(*) from match_again)
+             from load_state s where s.stage not in ('keep', 'live')",
+        )
+        .fetch_optional(&self.registry)
+        .await?;
+        Ok(at.map(|(stage, slices, placed, undecided)| match (stage.as_str(), undecided) {
+            ("match", 0) => format!("match, {placed} records have their place"),
+            ("match", keys) => format!("match, {keys} keys to decide"),
+            (stage, _) => format!("{stage}, {slices} slices left"),
+        }))
+    }
+
     /// What each hop has before it, after the fences of these names.
     pub async fn look(&self, fences: &[String], partitions: i64) -> anyhow::Result<Waiting> {
         let (loading, due, matching, reached): (i64, i64, i64, i64) = sqlx::query_as(

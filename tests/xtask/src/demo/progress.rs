@@ -68,11 +68,12 @@ impl Progress {
         let (authorised, delivered, waiting) = self.eyes.releases().await?;
         let lag = figures.max("dansync_consumer_lag_seconds", &[]);
         let behind = figures.sum("dansync_consumer_lag_records", &[("group", &self.reconcilers)]);
+        let loading = self.eyes.loading().await?.map(|at| format!("  first load: {at}")).unwrap_or_default();
         // A source's statistics come a little later than its changes.
         let rows = captured.max(self.changes.count().await?);
         Ok(format!(
             "{:>4} s  captured {captured:>7}/{rows} rows  merged {merged:>7}/{} records  authorised {compared:>6}/{known} persons  \
-             delivered {delivered:>6}/{authorised}  waiting {waiting:>5}  quarantined {quarantined:>4}  lag {lag:>4.1} s",
+             delivered {delivered:>6}/{authorised}  waiting {waiting:>5}  quarantined {quarantined:>4}  lag {lag:>4.1} s{loading}",
             self.began.elapsed().as_secs(),
             merged + behind,
         ))
