@@ -351,6 +351,32 @@ async fn links(pool: &PgPool) -> Vec<(String, String)> {
         .unwrap()
 }
 
+/// A change of an address alone gives the matcher no work; a record that says no more who it speaks of leaves its blocks.
+#[tokio::test]
+async fn only_who_says_who_they_are_is_looked_at() {
+    async fn waiting(pool: &PgPool) -> i64 {
+        sqlx::query_scalar("select count(*) from match_pending").fetch_one(pool).await.unwrap()
+    }
+    async fn placed(pool: &PgPool) -> i64 {
+        let count = "select count(*) from match_record where record_key = 'residence/person/R1/resident'";
+        sqlx::query_scalar(count).fetch_one(pool).await.unwrap()
+    }
+    let (mut world, reconciler) = live().await;
+    world.say(&reconciler, [resident("R1", NA, BORN)]).await;
+    match_all(&reconciler).await;
+    assert_eq!(placed(&world.pool).await, 1);
+    let address =
+        |at| Make::new("residence", "permanent", "7", "resident").person("R1").text("phone", "0900").at(at);
+    world.say(&reconciler, [address(110)]).await;
+    world.say(&reconciler, [address(120).text("phone", "0901")]).await;
+    assert_eq!(waiting(&world.pool).await, 0, "nobody is told by it");
+    let nameless = Make::new("residence", "person", "R1", "resident").person("R1").text("sex", "sex:2");
+    world.say(&reconciler, [nameless.at(200)]).await;
+    assert_eq!(waiting(&world.pool).await, 1);
+    match_all(&reconciler).await;
+    assert_eq!(placed(&world.pool).await, 0);
+}
+
 /// A statement planned before the first link must serve when they are many: it reads those of its keys and no others.
 #[tokio::test]
 async fn links_are_found_by_their_keys_however_many_stand() {
