@@ -119,5 +119,6 @@ pub use snapshots::{
 };
 pub use state::{MatcherAt, RegistryState, matcher_at, registry_state};
 pub use versions::{
-    MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
+    MarkerRow, Received, Unreadable, keep_former, keep_late_versions, keep_markers, keep_unreadable,
+    keep_versions,
 };
