@@ -3,6 +3,7 @@
 use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
 use crate::figures::{FigureMetrics, show_figures};
+use crate::giving_way::LogActivity;
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
 use crate::{consume, day, matcher};
@@ -16,7 +17,7 @@ use service_runtime::{Clock, Drain, ExitClass, Readiness, Runtime};
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How often the registry is asked for what is due without anybody having said so: other instances' work, dates.
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Notify>,
     /// The first load has got on.
     pub(crate) loaded: Arc<Notify>,
+    /// Whether what is read from the log is being applied, after the first load.
+    pub(crate) log: Arc<LogActivity>,
     pub(crate) metrics: ReconcilerMetrics,
     pub(crate) figures: FigureMetrics,
     pub(crate) clock: Arc<dyn Clock>,
@@ -199,6 +202,7 @@ async fn open(
         batch: config.batch,
         wake: Arc::default(),
         loaded: Arc::default(),
+        log: Arc::default(),
         clock: Arc::clone(&runtime.clock),
         drain: runtime.drain.clone(),
         readiness: runtime.readiness.clone(),
@@ -218,8 +222,12 @@ async fn work_off(shared: Shared, stays: bool) -> anyhow::Result<()> {
         if stage == LoadStage::Live && !stays {
             return Ok(());
         }
+        let began = Instant::now();
         let Some(worked) = step(&shared, stage).await? else { return Ok(()) };
         if worked {
+            if stage == LoadStage::Live {
+                shared.drain.unless_requested(shared.log.give_way(began.elapsed())).await;
+            }
             continue;
         }
         let pause = if stage.takes_records() { LOOK } else { LOAD_LOOK };
