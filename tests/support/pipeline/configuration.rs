@@ -157,7 +157,8 @@ impl Configuration<'_> {
     fn console(&self, port: u16) -> anyhow::Result<String> {
         let registries = self.registries;
         Ok(format!(
-            "listen = \"127.0.0.1:{port}\"\nfingerprint_key_file = \"{}\"\n\n{}{}{}",
+            // Time enough to be undone by a program, not so long that anybody at the screen waits.
+            "listen = \"127.0.0.1:{port}\"\nundo_window = \"1s\"\nfingerprint_key_file = \"{}\"\n\n{}{}{}",
             self.key_file("fingerprint.key")?.display(),
             registries.console.table("console"),
             registries.registry.table_as("registry", &registries.console_reader),

@@ -45,6 +45,9 @@ pub(crate) enum Case {
     #[command(after_help = "Example:
   dansync case withdraw 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'wrong record' --as le.thi.an --config /etc/dansync/console.toml")]
     Withdraw(case_decide::EndProposal),
+    /// Undo a decision about a value within its undo window: it is never recorded, and nobody downstream hears of it.
+    #[command(after_help = case_decide::UNDO_EXAMPLE)]
+    Undo(case_decide::Undo),
     /// Take a decision back: the rules, or the decision before it, decide again.
     #[command(after_help = case_decide::REVERSE_EXAMPLE)]
     Reverse(case_decide::Reverse),
@@ -162,6 +165,7 @@ impl Case {
             Self::Approve(proposal) => proposal.execute(ProposalEnd::Approved),
             Self::Reject(proposal) => proposal.execute(ProposalEnd::Rejected),
             Self::Withdraw(proposal) => proposal.execute(ProposalEnd::Withdrawn),
+            Self::Undo(undo) => undo.execute(),
             Self::Reverse(reverse) => reverse.execute(),
             Self::Claim(claim) => {
                 claim.desk.sit(async |desk, actor| {
@@ -235,6 +239,7 @@ fn state_text(case: &CaseLine) -> String {
     let state = case.standing.state.as_str();
     match &case.standing.waits_for {
         Some(source) => format!("{state} for {source}"),
+        None if case.held_until.is_some() => format!("{state}, held"),
         None if case.decided => "decided".to_owned(),
         None if case.proposed => format!("{state}, proposed"),
         None => state.to_owned(),

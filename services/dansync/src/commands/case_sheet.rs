@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use registry_store::{AnchorMove, case_subject};
 use serde::Serialize;
-use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry};
+use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry, UndoWindow};
 
 use super::case::due_text;
 use crate::output::Answer;
@@ -160,11 +160,26 @@ fn write_entry(out: &mut dyn Write, entry: &TrailEntry) -> io::Result<()> {
         writeln!(out, "  taken back by {later}")?;
     }
     writeln!(out, "  reason: {}", or_dash(entry.reason.as_ref()))?;
+    if let Some(window) = &entry.undo_window {
+        write_window(out, window)?;
+    }
     match entry.effect.received_at {
+        None if !entry.is_recorded() => {}
         None => writeln!(out, "  on its way to the registry")?,
         Some(at) => writeln!(out, "  in the registry since {}", at.to_rfc3339())?,
     }
     entry.effect.moved.iter().try_for_each(|moved| write_move(out, moved))
+}
+
+fn write_window(out: &mut dyn Write, window: &UndoWindow) -> io::Result<()> {
+    let ended = or_dash(window.ended_at.map(|at| at.to_rfc3339()));
+    match window.outcome.as_deref() {
+        None => writeln!(out, "  held: can be undone until {}", window.held_until.to_rfc3339()),
+        Some("undone") => writeln!(out, "  undone by {} at {ended}", or_dash(window.ended_by.as_ref())),
+        Some("recorded") => writeln!(out, "  held from {}, recorded at {ended}", window.held_at.to_rfc3339()),
+        Some("not_allowed") => writeln!(out, "  not recorded: its author may not decide any more"),
+        Some(_) => writeln!(out, "  not recorded: the case had changed at {ended}"),
+    }
 }
 
 fn write_move(out: &mut dyn Write, moved: &AnchorMove) -> io::Result<()> {
@@ -183,6 +198,11 @@ fn write_ways(out: &mut dyn Write, sheet: &CaseSheet) -> io::Result<()> {
         let state = if sheet.is_on_its_way() { "on its way to the registry" } else { "before what is shown" };
         let (id, by, at) = (last.decision_id, &last.decided_by, last.decided_at.to_rfc3339());
         writeln!(out, "\ndecided by {by} at {at}, {} {}: {id}, {state}", last.kind, last.takes)?;
+    }
+    if let Some(held) = &sheet.held {
+        let (id, by, until) = (held.decision_id, &held.held_by, held.held_until.to_rfc3339());
+        writeln!(out, "\nheld until {until}, decided by {by}: takes {}; nothing else is decided meanwhile", held.takes)?;
+        return writeln!(out, "to undo it: dansync case undo {id} --as USER");
     }
     let (case, seen) = (&sheet.case_id, &sheet.seen);
     writeln!(out, "\nseen {seen}")?;

@@ -3,7 +3,7 @@
 use super::open::{Desk, DeskError};
 use super::rank::weighed;
 use super::sheet::CaseSheet;
-use super::{chain, claim, proposal};
+use super::{chain, claim, held, proposal};
 use crate::audit::{self, Actor, Entry};
 use registry_store::{OpenCase, case_facts};
 
@@ -36,6 +36,7 @@ async fn read_both(desk: &Desk, case_id: &str) -> Result<Option<(CaseSheet, Open
     };
     let mut sheet = CaseSheet::of(&facts, &desk.rules, &desk.key, desk.clock.business_date());
     sheet.last_decision = chain::last(&desk.console, case_id).await?;
+    sheet.held = held::of_case(&desk.console, case_id).await?;
     sheet.proposals = proposal::pending(&desk.console, case_id).await?;
     sheet.claim = claim::of_case(&desk.console, case_id).await?;
     Ok(Some((sheet, facts.case)))

@@ -12,7 +12,9 @@ use super::rule_form::RuleForm;
 use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
-use crate::desk::{CaseSheet, DeskError, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case};
+use crate::desk::{
+    CaseSheet, DeskError, HeldDecision, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case,
+};
 use crate::language::Texts;
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
@@ -43,6 +45,7 @@ pub(super) struct CasePage {
     has_report: bool,
     truncated: bool,
     decided: Option<Decided>,
+    held: Option<Held>,
     form: Option<DecideForm>,
     why_no_form: &'static str,
     records: Records,
@@ -67,6 +70,18 @@ struct Decided {
     by: String,
     at: String,
     takes: String,
+}
+
+/// The decision that can still be undone.
+#[derive(Debug)]
+struct Held {
+    id: String,
+    by: String,
+    at: String,
+    takes: String,
+    until: String,
+    until_iso: String,
+    reason: String,
 }
 
 /// What the form holds when the page is shown.
@@ -137,9 +152,11 @@ impl CasePage {
     fn of(shown: &Shown<'_>, rules: &Rules, frame: Frame, sent: &Sent, error: Option<FormError>) -> Self {
         let (sheet, t, language) = (shown.sheet, frame.t, frame.language);
         let may_decide = frame.user.as_ref().filter(|user| user.may_decide);
+        // Who waits for the end of an undo window decides nothing else meanwhile.
+        let may_decide_now = may_decide.filter(|_| sheet.held.is_none());
         let columns: Vec<_> = Column::all(sheet, rules, language);
         let is_any_takeable = columns.iter().any(|column| column.not_takeable.is_none());
-        let form = may_decide.filter(|_| is_any_takeable).map(|user| DecideForm {
+        let form = may_decide_now.filter(|_| is_any_takeable).map(|user| DecideForm {
             form_token: user.form_token.clone(),
             seen: sheet.seen.clone(),
             follows: sheet
@@ -177,16 +194,35 @@ impl CasePage {
                 at: vocabulary::moment(last.decided_at),
                 takes: vocabulary::masked(&last.takes),
             }),
+            held: sheet.held.as_ref().map(Held::of),
             records: Records::of(sheet, rules, language),
-            rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),
+            rule_form: may_decide_now.map(|user| RuleForm::of(sheet, user, sent, t)),
             trail: TrailLine::all(shown.trail, language),
             proposals: ProposalLine::all(&sheet.proposals, Some(sheet), reader_of(&frame), t),
             form_token: may_decide.map(|user| user.form_token.clone()),
-            why_no_form: if is_any_takeable { t.reader_only } else { t.no_value_to_take },
+            why_no_form: match (may_decide, is_any_takeable) {
+                (Some(_), true) => t.held_first,
+                (None, true) => t.reader_only,
+                (_, false) => t.no_value_to_take,
+            },
             frame,
             columns,
             form,
             error,
+        }
+    }
+}
+
+impl Held {
+    fn of(held: &HeldDecision) -> Self {
+        Self {
+            id: held.decision_id.to_string(),
+            by: held.held_by.clone(),
+            at: vocabulary::moment_to_second(held.held_at),
+            takes: vocabulary::masked(&held.takes),
+            until: vocabulary::moment_to_second(held.held_until),
+            until_iso: held.held_until.to_rfc3339(),
+            reason: held.reason.clone(),
         }
     }
 }
