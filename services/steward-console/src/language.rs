@@ -263,8 +263,9 @@ texts! {
     take_back: "Thu hồi quyết định", "Take the decision back";
     take_back_hint: "Thu hồi là một quyết định mới; quyết định cũ vẫn lưu. Nếu làm người thay đổi thì cần người thứ hai duyệt.", "Taking back is a new decision; the old one stays on record. Where persons move by it, a second steward approves.";
     already_taken_back: "Quyết định này đã bị thu hồi.", "This decision is taken back already.";
-    decided_case_title: "Hồ sơ đã quyết định", "Decided case";
-    decided_case_text: "Hồ sơ này không còn mở. Có thể thu hồi từng quyết định nếu sai.", "This case is not open any more. Each decision can be taken back if it was wrong.";
+    ended_case_title: "Hồ sơ không còn mở", "Case that is over";
+    ended_case_text: "Hồ sơ này không còn mở: các nguồn đã thống nhất, đã có quyết định có hiệu lực, hoặc đối tượng không còn. Có thể thu hồi từng quyết định nếu sai.", "This case is not open any more: the sources agree, a decision is in force, or its subject is gone. Each decision can be taken back if it was wrong.";
+    item: "Mục thông tin", "Item";
     claim: "Nhận xử lý", "Take this case";
     release: "Trả lại", "Release";
     claimed_by_other: "Người khác đang xử lý hồ sơ này.", "Another steward has this case on the desk.";

@@ -30,8 +30,8 @@ pub use desk::{
     Action, CaseLine, CaseList, CaseSheet, Claim, DecideError, DecideRequest, Decided, DecisionRow, Desk,
     DeskError, HeldDecision, IdentityRow, NotTakeable, PageRequest, PersonLine, Proposal, ProposalEnd,
     Question, RecordedDecision, ReportLine, ReverseRequest, RuleAction, ShownRecord, Statement, TrailEntry,
-    UndoWindow, WhoDecided, case_trail, claim, command_actor, cursor_text, decide, end_proposal, list_cases,
-    parse_cursor, record_due, release, reverse, show_case, undo, who_decided,
+    UndoWindow, WhoDecided, case_trail, claim, closed_case, command_actor, cursor_text, decide, end_proposal,
+    list_cases, parse_cursor, record_due, release, reverse, show_case, undo, who_decided,
 };
 pub use difference::Difference;
 pub use registry_store::CaseCursor;

@@ -145,7 +145,11 @@ pub(super) async fn a_decision_by_command_reaches_the_sector(live: &mut Live) ->
         .refused(1, &["recorded", "dansync case reverse"]);
     decide(&record, seen, REASON, "an").await?.refused(1, &["not open"]);
     let closed = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
-    assert_eq!(keys(&closed), ["version", "case_id", "decisions"]);
+    assert_eq!(keys(&closed), ["version", "case_id", "kind", "field", "state", "since", "decisions"]);
+    assert_eq!(
+        (&closed["kind"], &closed["field"], &closed["state"]),
+        (&"field_conflict".into(), &FIELD.into(), &"closed".into())
+    );
     assert_eq!((&closed["version"], &closed["case_id"]), (&1.into(), &case.as_str().into()));
     Ok(())
 }
@@ -154,9 +158,11 @@ pub(super) async fn a_decision_by_command_reaches_the_sector(live: &mut Live) ->
 async fn a_held_decision_is_undone(live: &Live, case: &str, record: &str, seen: &str) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(live.config("steward-console", "1"))?;
     assert!(text.contains("undo_window = \"1s\""), "{text}");
-    let console = live.file("holding.toml", &text.replace("undo_window = \"1s\"", "undo_window = \"10m\""))?;
+    let console =
+        live.file("holding.toml", &text.replace("undo_window = \"1s\"", "undo_window = \"10m\""))?;
     let words = ["case", "decide", case, "--takes", record, "--seen", seen, "--reason", REASON, "--as", "an"];
-    let words = |form: &[&str]| [&words[..], form].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let words =
+        |form: &[&str]| [&words[..], form].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
     let held = run(words(&["-o", "json"]), &console).await?.json();
     let id = held["decision_id"].as_str().expect("a decision").to_owned();
     run(words(&[]), &console).await?.refused(75, &["undo window", "dansync case undo"]);

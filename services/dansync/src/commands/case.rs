@@ -156,7 +156,11 @@ impl Case {
                 let shown = show.desk.sit(async |desk, actor| {
                     let sheet = steward_console::show_case(desk, actor, &show.case_id).await.classed()?;
                     let trail = steward_console::case_trail(desk, &show.case_id).await.classed()?;
-                    Shown::of(&show.case_id, sheet, trail)
+                    let head = match sheet {
+                        Some(_) => None,
+                        None => steward_console::closed_case(desk, &show.case_id).await.classed()?,
+                    };
+                    Shown::of(&show.case_id, sheet, head, trail)
                         .context("this case is not open; list the open ones with `dansync case list`")
                 })?;
                 show.desk.output.show(&shown)

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use registry_store::{AnchorMove, case_subject};
+use chrono::{DateTime, Utc};
+use registry_rules::{CaseKind, CaseState, FieldName};
+use registry_store::{AnchorMove, CaseHead, case_subject};
 use serde::Serialize;
 use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry, UndoWindow};
 
@@ -29,18 +31,39 @@ pub(super) enum Shown {
         version: u32,
         /// The case.
         case_id: String,
+        /// What kind of question it was; this and the next three none where the registry does not know it any more.
+        kind: Option<CaseKind>,
+        /// The item in question, where it was about one.
+        field: Option<FieldName>,
+        /// How it ended: `closed` or `superseded`.
+        state: Option<CaseState>,
+        /// Since when.
+        since: Option<DateTime<Utc>>,
         /// What was decided about it.
         decisions: Vec<TrailEntry>,
     },
 }
 
 impl Shown {
-    /// A case, or what is left of it; none where nobody ever decided anything about a case that is not open.
-    pub(super) fn of(case_id: &str, sheet: Option<CaseSheet>, decisions: Vec<TrailEntry>) -> Option<Self> {
-        match sheet {
-            Some(sheet) => Some(Self::Open { sheet: Box::new(sheet), decisions }),
-            None if decisions.is_empty() => None,
-            None => Some(Self::Closed { version: 1, case_id: case_id.to_owned(), decisions }),
+    /// A case, or what is left of it; none that never was.
+    pub(super) fn of(
+        case_id: &str,
+        sheet: Option<CaseSheet>,
+        head: Option<CaseHead>,
+        decisions: Vec<TrailEntry>,
+    ) -> Option<Self> {
+        match (sheet, head) {
+            (Some(sheet), _) => Some(Self::Open { sheet: Box::new(sheet), decisions }),
+            (None, None) if decisions.is_empty() => None,
+            (None, head) => Some(Self::Closed {
+                version: 1,
+                case_id: case_id.to_owned(),
+                kind: head.as_ref().map(|head| head.kind),
+                state: head.as_ref().map(|head| head.standing.state),
+                since: head.as_ref().map(|head| head.standing.since),
+                field: head.and_then(|head| head.field),
+                decisions,
+            }),
         }
     }
 }
@@ -53,8 +76,12 @@ impl Answer for Shown {
                 write_trail(out, decisions)?;
                 write_ways(out, sheet)
             }
-            Self::Closed { decisions, .. } => {
+            Self::Closed { kind, field, state, since, decisions, .. } => {
                 writeln!(out, "this case is not open any more")?;
+                if let (Some(kind), Some(state), Some(since)) = (kind, state, since) {
+                    let (kind, field) = (kind.as_str(), or_dash(field.as_ref()));
+                    writeln!(out, "{kind} about {field}, {} since {}", state.as_str(), since.to_rfc3339())?;
+                }
                 write_trail(out, decisions)
             }
         }
@@ -201,7 +228,11 @@ fn write_ways(out: &mut dyn Write, sheet: &CaseSheet) -> io::Result<()> {
     }
     if let Some(held) = &sheet.held {
         let (id, by, until) = (held.decision_id, &held.held_by, held.held_until.to_rfc3339());
-        writeln!(out, "\nheld until {until}, decided by {by}: takes {}; nothing else is decided meanwhile", held.takes)?;
+        writeln!(
+            out,
+            "\nheld until {until}, decided by {by}: takes {}; nothing else is decided meanwhile",
+            held.takes
+        )?;
         return writeln!(out, "to undo it: dansync case undo {id} --as USER");
     }
     let (case, seen) = (&sheet.case_id, &sheet.seen);

@@ -52,7 +52,8 @@ pub use audit::{
 pub use case_list::{CaseView, list_cases, show_case};
 pub use case_standing::CaseStanding;
 pub use case_view::{
-    CaseCursor, CaseFacts, CaseFilter, OpenCase, case_facts, grant_case_view, open_cases, open_cases_of,
+    CaseCursor, CaseFacts, CaseFilter, CaseHead, OpenCase, case_facts, case_head, grant_case_view,
+    open_cases, open_cases_of,
 };
 pub use cases::{
     CaseRow, StoredCase, case_id, case_subject, fingerprint_key, load_cases, read_subject, write_cases,

@@ -37,7 +37,7 @@ pub use proposal::{Proposal, ProposalEnd, end_proposal};
 pub use record_due::record_due;
 pub use reverse::{ReverseRequest, reverse};
 pub use sheet::{CaseSheet, NotTakeable, PersonLine, RecordedDecision, ReportLine, Statement};
-pub use show_case::show_case;
+pub use show_case::{closed_case, show_case};
 pub use shown_record::ShownRecord;
 pub use trail::{TrailEntry, UndoWindow, case_trail};
 pub use who_decided::{WhoDecided, who_decided};

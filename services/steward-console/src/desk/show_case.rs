@@ -5,7 +5,7 @@ use super::rank::weighed;
 use super::sheet::CaseSheet;
 use super::{chain, claim, held, proposal};
 use crate::audit::{self, Actor, Entry};
-use registry_store::{OpenCase, case_facts};
+use registry_store::{CaseHead, OpenCase, case_facts, case_head};
 
 /// Reads an open case with its values, and notes in the audit log who looked at which item; none when it is not open.
 ///
@@ -23,6 +23,15 @@ pub async fn show_case(desk: &Desk, actor: &Actor, case_id: &str) -> Result<Opti
     };
     audit::write(&desk.console, &entry).await?;
     Ok(Some(sheet))
+}
+
+/// What a case that is not open was about, and how it ended; no value, so that nobody's looking is noted. None that the registry
+/// has never found.
+///
+/// # Errors
+/// When the registry does not answer.
+pub async fn closed_case(desk: &Desk, case_id: &str) -> Result<Option<CaseHead>, DeskError> {
+    Ok(case_head(&desk.registry, case_id).await?)
 }
 
 /// The sheet as it is now, but for what disclosure knows: a decision does not wait for that.

@@ -4,7 +4,7 @@ use super::app::App;
 use super::case_acts::{FormError, Sent};
 use super::cases_page::{field_title, short};
 use super::column::Column;
-use super::decided_page::DecidedPage;
+use super::decided_page::{DecidedPage, Ended};
 use super::page::{Frame, reader_of, show};
 use super::records::Records;
 use super::refusal::Refusal;
@@ -13,9 +13,10 @@ use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
 use crate::desk::{
-    CaseSheet, DeskError, HeldDecision, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case,
+    CaseSheet, DeskError, HeldDecision, PersonLine, TrailEntry, case_trail, closed_case, is_case_id, pending,
+    show_case,
 };
-use crate::language::Texts;
+use crate::language::{Language, Texts};
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
 use crate::vocabulary;
@@ -23,7 +24,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use registry_rules::CaseKind;
+use registry_rules::{CaseKind, FieldName};
 
 #[derive(Template)]
 #[template(path = "case.html")]
@@ -133,10 +134,14 @@ async fn page(
             let shown = Shown { sheet: &sheet, trail: &trail };
             show(status, &CasePage::of(&shown, &app.desk.rules, frame, sent, error))
         }
-        None if trail.is_empty() => Refusal::CASE_CLOSED.page(&member.visitor),
         None => {
+            let head = closed_case(&app.desk, id).await?;
+            if head.is_none() && trail.is_empty() {
+                return Ok(Refusal::CASE_CLOSED.page(&member.visitor));
+            }
             let proposals = pending(&app.desk, id).await?;
-            show(status, &DecidedPage::of(id, &trail, &proposals, frame, error))
+            let ended = Ended { id, head: head.as_ref(), trail: &trail, proposals: &proposals };
+            show(status, &DecidedPage::of(&ended, &app.desk.rules, frame, error))
         }
     })
 }
@@ -146,6 +151,21 @@ async fn page(
 pub(super) struct Shown<'a> {
     pub(super) sheet: &'a CaseSheet,
     pub(super) trail: &'a [TrailEntry],
+}
+
+/// What a case is called: its item, and its kind where that is not told by there being several values.
+pub(super) fn title_of(
+    kind: CaseKind,
+    field: Option<&FieldName>,
+    rules: &Rules,
+    language: Language,
+) -> String {
+    let named = vocabulary::case_kind(kind, language.texts());
+    match (kind, field) {
+        (CaseKind::FieldConflict, field) => field_title(field, rules, language),
+        (_, Some(field)) => format!("{named}: {}", field_title(Some(field), rules, language)),
+        (_, None) => named.to_owned(),
+    }
 }
 
 impl CasePage {
@@ -172,14 +192,7 @@ impl CasePage {
         Self {
             id: sheet.case_id.clone(),
             short: short(&sheet.case_id),
-            title: match (sheet.kind, &sheet.field) {
-                (CaseKind::FieldConflict, field) => field_title(field.as_ref(), rules, language),
-                (kind, Some(field)) => {
-                    let item = field_title(Some(field), rules, language);
-                    format!("{}: {item}", vocabulary::case_kind(kind, t))
-                }
-                (kind, None) => vocabulary::case_kind(kind, t).to_owned(),
-            },
+            title: title_of(sheet.kind, sheet.field.as_ref(), rules, language),
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
             standing: StandingText::of_sheet(sheet, language),
