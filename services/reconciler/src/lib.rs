@@ -38,6 +38,7 @@ mod rebuild;
 mod recall;
 mod reconciler;
 mod register;
+mod reporter;
 mod reports;
 mod resembling;
 mod ruled;

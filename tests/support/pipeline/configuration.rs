@@ -125,12 +125,13 @@ impl Configuration<'_> {
     fn reconciler(&self) -> anyhow::Result<String> {
         let sources: Vec<String> = SOURCES.iter().chain(&["steward"]).map(|s| format!("\"{s}\"")).collect();
         Ok(format!(
-            "sources = [{}]\ncatalogue = \"{}\"\nfingerprint_key_file = \"{}\"\n\n[matching]\nmodel = \"{}\"\n\n{}{}",
+            "sources = [{}]\ncatalogue = \"{}\"\nfingerprint_key_file = \"{}\"\n\n[matching]\nmodel = \"{}\"\n\n{}{}{}",
             sources.join(", "),
             project().join("schemas/field-catalogue.toml").display(),
             self.key_file("fingerprint.key")?.display(),
             project().join("schemas/linkage/registry.toml").display(),
             self.registries.registry.table("registry"),
+            self.registries.disclosure.table_as("disclosure", &self.registries.registry.role),
             self.log()
         ))
     }

@@ -44,7 +44,7 @@ mod snapshots;
 mod state;
 mod versions;
 
-pub use anchors::{Anchor, AnchorChange, change_anchors, insert_anchors, load_anchors};
+pub use anchors::{Anchor, AnchorChange, change_anchors, insert_anchors, load_anchors, person_of_pin};
 pub use audit::{
     FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
     mark_fences,

@@ -277,7 +277,8 @@ impl Statement {
         standing: Option<&RecordKey>,
         today: NaiveDate,
     ) -> Option<Self> {
-        let report = Reported::read(record).filter(|report| report.field == field.name.as_str());
+        let report = Reported::read(record)
+            .filter(|report| report.field == field.name.as_str() && report.refusal.is_none());
         let value = match &report {
             Some(report) => report.value(field),
             None => record.fields.get(&field.name).filter(|value| !value.is_empty())?.clone(),
