@@ -12,6 +12,7 @@ mod rebuild;
 mod rehearse;
 mod reports;
 mod rulings;
+mod standing;
 mod world;
 
 use chrono::Utc;

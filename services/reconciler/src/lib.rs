@@ -30,6 +30,7 @@ mod keep;
 mod links;
 mod load;
 mod matcher;
+mod matcher_standing;
 mod membership;
 mod merge;
 mod metrics;

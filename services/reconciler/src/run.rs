@@ -3,6 +3,7 @@
 use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
 use crate::figures::{FigureMetrics, show_figures};
+use crate::matcher_standing::{MatcherSigns, show_matcher};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
 use crate::reporter::Reporters;
@@ -121,6 +122,11 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
     let part = shared.clone();
     runtime.tasks.spawn_restarting("figures", policy, move || show_figures(part.clone()));
+    let signs = MatcherSigns::new(&runtime.metrics, runtime.readiness.detail("matcher"));
+    let part = shared.clone();
+    runtime
+        .tasks
+        .spawn_restarting("matcher_standing", policy, move || show_matcher(part.clone(), signs.clone()));
     runtime.tasks.spawn_restarting("count", policy, move || count(shared.clone()));
     runtime.tasks.join().await
 }

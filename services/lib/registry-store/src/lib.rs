@@ -118,7 +118,9 @@ pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,
     open_sweeps, take_sweep, wait_for_operator,
 };
-pub use state::{MatcherAt, RegistryState, matcher_at, registry_state};
+pub use state::{
+    MatcherAt, MatcherStanding, RegistryState, matcher_at, matcher_standing, registry_state,
+};
 pub use versions::{
     MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
 };
