@@ -113,14 +113,12 @@ pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor, subjects_ruled};
 pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view, secrets_around};
-pub use show::{PersonView, RecordView, find_person, show_person};
+pub use show::{FieldView, PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,
     open_sweeps, take_sweep, wait_for_operator,
 };
-pub use state::{
-    MatcherAt, MatcherStanding, RegistryState, matcher_at, matcher_standing, registry_state,
-};
+pub use state::{MatcherAt, MatcherStanding, RegistryState, matcher_at, matcher_standing, registry_state};
 pub use versions::{
     MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
 };
