@@ -7,6 +7,7 @@ mod generated;
 mod history;
 mod matching;
 mod neighbours;
+mod pages;
 mod past_links;
 mod rebuild;
 mod rehearse;
