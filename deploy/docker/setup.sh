@@ -107,7 +107,7 @@ role registry dansync_dispatcher noreplication dispatcher/password
 role registry dansync_console noreplication console/registry-password
 role agencies dansync_console noreplication console/password
 database registry registry dansync_reconciler dansync_registry_capture dansync_console
-database registry disclosure dansync_dispatcher dansync_console
+database registry disclosure dansync_dispatcher dansync_console dansync_reconciler
 database agencies console dansync_console dansync_capture
 for name in registry disclosure console; do
     dansync migrate "$name" --config "$config/owner-$name.toml" >&2

@@ -40,6 +40,7 @@ async fn tried() -> anyhow::Result<Vec<String>> {
     step(f, "config", config::faults_are_reported_all_at_once(&live)).await;
     step(f, "registry show", registry::a_person_is_shown_by_any_of_their_names(&live)).await;
     step(f, "registry hash", registry::the_hash_is_that_of_the_registry(&live)).await;
+    step(f, "matcher", registry::who_watches_sees_how_the_matcher_stands(&live)).await;
     step(f, "another time", past::a_person_is_shown_explained_and_told_at_any_time(&live)).await;
     step(f, "reference", past::the_simplest_registry_comes_to_the_same(&live)).await;
     step(f, "family secret", secret::an_adoption_makes_the_past_a_secret(&live)).await;

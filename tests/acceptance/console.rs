@@ -4,6 +4,7 @@ mod browser;
 mod deciding;
 mod pages;
 mod two_stewards;
+mod undo_window;
 mod world;
 
 pub(crate) use browser::Browser;

@@ -7,11 +7,13 @@ mod generated;
 mod history;
 mod matching;
 mod neighbours;
+mod pages;
 mod past_links;
 mod rebuild;
 mod rehearse;
 mod reports;
 mod rulings;
+mod standing;
 mod world;
 
 use chrono::Utc;

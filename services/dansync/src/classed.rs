@@ -201,7 +201,7 @@ impl Classed for DecideError {
     fn class(&self) -> Class {
         match self {
             Self::NotAllowed | Self::SamePerson => Class::Command(Verdict::NotPermitted),
-            Self::Changed | Self::Claimed => Class::Command(Verdict::TryAgain),
+            Self::Changed | Self::Claimed | Self::Held => Class::Command(Verdict::TryAgain),
             Self::NotOpen
             | Self::NotTakeable
             | Self::Kind
@@ -211,6 +211,8 @@ impl Classed for DecideError {
             | Self::NoEffect
             | Self::UnknownDecision
             | Self::TakenBack
+            | Self::WindowOver
+            | Self::Undone
             | Self::NoProposal
             | Self::Reason => Class::Plain,
             Self::Desk(error) => error.class(),

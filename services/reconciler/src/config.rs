@@ -17,6 +17,10 @@ pub struct Config {
     pub admin: AdminConfig,
     /// The registry database.
     pub registry: DatabaseConfig,
+    /// The disclosure database, of which the role may ask whether an agreement holds what it reports an error in, and nothing
+    /// else; left out: error reports of agreements are rejected.
+    #[serde(default)]
+    pub disclosure: Option<DatabaseConfig>,
     /// The event log.
     pub kafka: KafkaConfig,
     /// The schema registry.

@@ -2,7 +2,9 @@
 
 use crate::apply::Applied;
 use crate::incoming::{Body, Incoming, IncomingMessage};
+use crate::reporter::refusal;
 use crate::run::Shared;
+use anyhow::Context as _;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use event_log::{
@@ -10,7 +12,7 @@ use event_log::{
     MessageReader, PositionStore, ReadError, SourceMessage, Standing, TopicPartition, UnknownFields,
     header_names, split_wire_header,
 };
-use registry_rules::{ErrorReport, FEEDBACK, SourceRecord};
+use registry_rules::{ErrorReport, FEEDBACK, SourceRecord, refused_record};
 use registry_store::{Received, claim_positions};
 use service_runtime::ExitClass;
 use service_runtime::backoff::{Backoff, Policy};
@@ -281,7 +283,10 @@ impl Log {
         loop {
             let read = match source {
                 None => self.control.read(record).await.map(Body::Control),
-                Some(FEEDBACK) => self.reports.read(record).await.map(|report| report_body(&report, record)),
+                Some(FEEDBACK) => match self.reports.read(record).await {
+                    Ok(report) => return report_body(shared, &report, record).await,
+                    Err(error) => Err(error),
+                },
                 Some(_) => self.sources.read(record).await.map(|message| source_body(message, record)),
             };
             let error = match read {
@@ -331,10 +336,23 @@ fn source_body(message: SourceMessage, record: &ConsumedRecord) -> Body {
     }
 }
 
-/// A report is kept as the record that it is; what has not the form of one goes aside.
-fn report_body(report: &ErrorReport, consumed: &ConsumedRecord) -> Body {
-    let kept = report.record().map_err(anyhow::Error::new).and_then(|record| received(record, consumed));
-    kept.map_or_else(|error| aside(error.to_string(), consumed), Body::Record)
+/// A report is kept as the record that it is, if its reporter may speak of what it is about; what has not the form of one goes
+/// aside. None if the drain came first.
+async fn report_body(
+    shared: &Shared,
+    report: &ErrorReport,
+    consumed: &ConsumedRecord,
+) -> anyhow::Result<Option<Body>> {
+    let record = match report.record() {
+        Ok(record) => record,
+        Err(error) => return Ok(Some(aside(error.to_string(), consumed))),
+    };
+    let record = match refusal(shared, report).await? {
+        None => return Ok(None),
+        Some(Ok(())) => record,
+        Some(Err(refusal)) => refused_record(record, refusal).context(ExitClass::Bug)?,
+    };
+    Ok(Some(received(record, consumed).map_or_else(|error| aside(error.to_string(), consumed), Body::Record)))
 }
 
 /// The bytes are kept as received where their schema is ours; others are kept in our schema, which is the one they will

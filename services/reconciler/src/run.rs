@@ -4,8 +4,10 @@ use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
 use crate::figures::{FigureMetrics, show_figures};
 use crate::giving_way::LogActivity;
+use crate::matcher_standing::{MatcherSigns, show_matcher};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
+use crate::reporter::Reporters;
 use crate::{consume, day, matcher};
 use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
@@ -13,8 +15,8 @@ use registry_rules::FEEDBACK;
 use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::{Clock, Drain, ExitClass, Readiness, Runtime};
-use sqlx::PgPool;
+use service_runtime::{Clock, DatabaseConfig, Drain, ExitClass, Readiness, Runtime};
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) log: Arc<LogActivity>,
     pub(crate) metrics: ReconcilerMetrics,
     pub(crate) figures: FigureMetrics,
+    /// Who may report errors in what.
+    pub(crate) reporters: Arc<Reporters>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: Drain,
     pub(crate) readiness: Readiness,
@@ -121,6 +125,11 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     runtime.tasks.spawn_restarting("day", policy, move || day::open_days(part.clone()));
     let part = shared.clone();
     runtime.tasks.spawn_restarting("figures", policy, move || show_figures(part.clone()));
+    let signs = MatcherSigns::new(&runtime.metrics, runtime.readiness.detail("matcher"));
+    let part = shared.clone();
+    runtime
+        .tasks
+        .spawn_restarting("matcher_standing", policy, move || show_matcher(part.clone(), signs.clone()));
     runtime.tasks.spawn_restarting("count", policy, move || count(shared.clone()));
     runtime.tasks.join().await
 }
@@ -158,6 +167,7 @@ async fn open(
         registry_store::connect(config.registry.url().expose_secret(), config.registry.max_connections)
             .map_err(|_| anyhow!("registry.dsn is not a PostgreSQL URL: postgres://role@host:port/database"))
             .context(ExitClass::Configuration)?;
+    let disclosure = config.disclosure.as_ref().map(disclosure_pool).transpose()?;
     let topics = config.kafka.topics();
     let group = format!("{}reconciler", config.kafka.topic_prefix);
     let sources = config.sources.iter();
@@ -197,6 +207,7 @@ async fn open(
         source_of_topic: Arc::new(source_of_topic),
         metrics: ReconcilerMetrics::new(&runtime.metrics, &read, &group),
         figures: FigureMetrics::new(&runtime.metrics),
+        reporters: Arc::new(Reporters::new(disclosure)),
         group,
         instance: config.instance,
         batch: config.batch,
@@ -207,6 +218,17 @@ async fn open(
         drain: runtime.drain.clone(),
         readiness: runtime.readiness.clone(),
     }))
+}
+
+/// A pool for a database that need not answer yet. The driver's error may quote the URL, and with it the password.
+fn disclosure_pool(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
+    let options: PgConnectOptions = config
+        .url()
+        .expose_secret()
+        .parse()
+        .map_err(|_| anyhow!("disclosure.dsn is not a PostgreSQL URL: postgres://role@host:port/database"))
+        .context(ExitClass::Configuration)?;
+    Ok(disclosure_store::connect(options, config.max_connections))
 }
 
 /// Works off what waits in the registry: the first load, sweeps, whoever is due. Until the drain, or to the first load's end.

@@ -12,6 +12,8 @@ pub enum Channel {
     Page,
     /// The command line; who may read the configuration and its secrets is trusted to say who they are.
     Command,
+    /// The end of an undo window: it records what the actor decided when it began.
+    Window,
 }
 
 impl Channel {
@@ -19,6 +21,7 @@ impl Channel {
         match self {
             Self::Page => "page",
             Self::Command => "command",
+            Self::Window => "window",
         }
     }
 }
@@ -43,6 +46,8 @@ pub(crate) struct Entry<'a> {
     /// A decision about who a record belongs to.
     pub(crate) identity_decision_id: Option<Uuid>,
     pub(crate) proposal_id: Option<Uuid>,
+    /// A decision that is, or was, within its undo window.
+    pub(crate) held_decision_id: Option<Uuid>,
     pub(crate) field: Option<&'a FieldName>,
     pub(crate) takes: Option<&'a RecordKey>,
     pub(crate) reason: Option<&'a str>,
@@ -59,6 +64,7 @@ impl<'a> Entry<'a> {
             decision_id: None,
             identity_decision_id: None,
             proposal_id: None,
+            held_decision_id: None,
             field: None,
             takes: None,
             reason: None,
@@ -70,8 +76,8 @@ impl<'a> Entry<'a> {
 pub(crate) async fn write(to: impl PgExecutor<'_>, entry: &Entry<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
         "insert into console.audit (audit_id, at, actor, channel, action, case_id, decision_id, field, takes, reason,
-           identity_decision_id, proposal_id)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+           identity_decision_id, proposal_id, held_decision_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(Uuid::new_v4())
     .bind(entry.at)
@@ -85,6 +91,7 @@ pub(crate) async fn write(to: impl PgExecutor<'_>, entry: &Entry<'_>) -> Result<
     .bind(entry.reason)
     .bind(entry.identity_decision_id)
     .bind(entry.proposal_id)
+    .bind(entry.held_decision_id)
     .execute(to)
     .await?;
     Ok(())

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use service_runtime::{AdminConfig, ConfigFaults, DatabaseConfig, HumanDuration, SecretFile};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use crate::access::session::SessionLimits;
 
@@ -35,6 +36,10 @@ pub struct Config {
     /// Only a desk with a single steward has a reason to say `false`.
     #[serde(default = "yes")]
     pub second_approval: bool,
+    /// How long a steward's decision about a value can be undone before it is recorded and travels: at most an hour. `0s`: it
+    /// is recorded at once.
+    #[serde(default = "default_undo_window")]
+    pub undo_window: HumanDuration,
     /// How long sessions last.
     #[serde(default)]
     pub session: SessionConfig,
@@ -64,6 +69,14 @@ const fn default_listen() -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0)
 }
 
+/// Time to see one's own mistake on the page that follows, not so long that anybody waits for the decision.
+const fn default_undo_window() -> HumanDuration {
+    HumanDuration::from_secs(10 * 60)
+}
+
+/// The longest undo window that may be configured: while a decision is held nobody else decides the case, whose clock runs.
+const LONGEST_UNDO_WINDOW: Duration = Duration::from_hours(1);
+
 /// The longest session that may be configured.
 const LONGEST_SESSION: TimeDelta = TimeDelta::hours(24);
 
@@ -92,6 +105,11 @@ impl Config {
                 && limits.absolute <= LONGEST_SESSION,
             "session",
             "idle must be above 0 and at most absolute, and absolute at most 24h",
+        );
+        faults.require(
+            self.undo_window.get() <= LONGEST_UNDO_WINDOW,
+            "undo_window",
+            "above 1h; write a length of time from 0s, such as \"10m\"",
         );
         faults.into_result()
     }

@@ -20,6 +20,11 @@ fn the_shortest_configuration_listens_on_this_machine_only() {
     config.check().unwrap();
     assert!(config.listen.ip().is_loopback());
     assert_eq!(config.session.idle, HumanDuration::from_secs(1800));
+    assert_eq!(
+        config.undo_window,
+        HumanDuration::from_secs(600),
+        "a mistake can be undone unless asked otherwise"
+    );
 }
 
 #[test]
@@ -32,6 +37,7 @@ fn what_types_cannot_check_is_refused_at_once() {
         ("session = { idle = \"0s\" }", vec!["session"]),
         ("session = { idle = \"11h\" }", vec!["session"]),
         ("session = { absolute = \"25h\" }", vec!["session"]),
+        ("undo_window = \"61m\"", vec!["undo_window"]),
         (
             "listen = \"0.0.0.0:8080\"\npublic_url = \"x\"\nsession = { idle = \"0s\" }",
             vec!["public_url", "listen", "session"],
@@ -42,4 +48,7 @@ fn what_types_cannot_check_is_refused_at_once() {
         assert_eq!(found, paths, "{text}");
     }
     config("listen = \"0.0.0.0:8080\"\npublic_url = \"https://console.example.vn\"").check().unwrap();
+    for window in ["0s", "1h"] {
+        config(&format!("undo_window = {window:?}")).check().unwrap();
+    }
 }

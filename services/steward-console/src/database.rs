@@ -48,6 +48,8 @@ pub async fn grant_to_console(owner: &PgPool, role: &str) -> Result<(), sqlx::Er
             "grant select, insert on console.decision, console.identity_decision, console.case_decision to {role}"
         ),
         format!("grant select, insert on console.proposal, console.proposal_outcome to {role}"),
+        format!("grant select, insert on console.held_decision, console.held_outcome to {role}"),
+        format!("grant select, insert, delete on console.held_now to {role}"),
         format!("grant select, insert, update, delete on console.case_claim to {role}"),
         format!("grant insert on console.audit to {role}"),
         // Why something was decided is read beside the decision; who looked at what is not.
@@ -86,7 +88,7 @@ async fn quoted(owner: &PgPool, role: &str) -> Result<(String, String), sqlx::Er
 
 /// Whether the tables are there.
 pub(crate) async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select to_regclass('console.identity_decision') is not null").fetch_one(pool).await
+    sqlx::query_scalar("select to_regclass('console.held_now') is not null").fetch_one(pool).await
 }
 
 /// SQLSTATE classes that waiting does not change: wrong password or role, no such database, no right.

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::database;
-use crate::desk::Desk;
+use crate::desk::{Desk, record_due};
 use crate::metrics::ConsoleMetrics;
 use crate::pages::{App, PublicAddress, router};
 use anyhow::Context as _;
@@ -15,6 +15,9 @@ use tokio::net::TcpListener;
 
 /// How often the databases are asked whether they are there: the rhythm of scrapes.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is looked which undo windows are over: whoever waits for the end sees the decision recorded when it was told.
+const WINDOWS_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves the console until the drain is requested.
 ///
@@ -34,6 +37,7 @@ pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     if !wait_for_tables(&desk, &runtime).await? {
         return runtime.tasks.join().await;
     }
+    record_held(&desk, &runtime);
     let address = PublicAddress::of(config.public_url.as_deref(), bound);
     tracing::info!(console_url = address.url(), "the console is open");
     let metrics = ConsoleMetrics::new(&runtime.metrics);
@@ -64,6 +68,20 @@ async fn wait_for_tables(desk: &Desk, runtime: &Runtime) -> anyhow::Result<bool>
             .context(ExitClass::Configuration),
         Err(GaveUp::Exhausted(_) | GaveUp::Draining(_)) => Ok(false),
     }
+}
+
+/// Records held decisions when their undo windows are over; those of commands too.
+fn record_held(desk: &Desk, runtime: &Runtime) {
+    let (desk, drain) = (desk.clone(), runtime.drain.clone());
+    runtime.tasks.spawn("undo_windows", Fate::EndsService, async move {
+        let mut rhythm = tokio::time::interval(WINDOWS_EVERY);
+        while drain.unless_requested(rhythm.tick()).await.is_some() {
+            if let Err(error) = record_due(&desk).await {
+                tracing::warn!(%error, "held decisions cannot be looked at; trying again");
+            }
+        }
+        Ok(())
+    });
 }
 
 /// Keeps a readiness check up to date.

@@ -214,6 +214,11 @@ pub(crate) fn moment(at: chrono::DateTime<chrono::Utc>) -> String {
     (at.naive_utc() + chrono::TimeDelta::hours(7)).format("%d/%m/%Y %H:%M").to_string()
 }
 
+/// A moment to the second, where minutes count: `22/11/2026 21:03:07`.
+pub(crate) fn moment_to_second(at: chrono::DateTime<chrono::Utc>) -> String {
+    (at.naive_utc() + chrono::TimeDelta::hours(7)).format("%d/%m/%Y %H:%M:%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,6 +231,7 @@ mod tests {
             assert_eq!(date(iso), want);
         }
         assert_eq!(moment("2026-11-22T17:03:00Z".parse().unwrap()), "23/11/2026 00:03");
+        assert_eq!(moment_to_second("2026-11-22T17:03:07Z".parse().unwrap()), "23/11/2026 00:03:07");
     }
 
     #[test]

@@ -130,18 +130,63 @@ pub(super) async fn a_decision_by_command_reaches_the_sector(live: &mut Live) ->
         .refused(1, &["cannot be taken", "case show"]);
     decide("residence/person", seen, REASON, "an").await?.refused(2, &["--takes", "parts"]);
 
+    a_held_decision_is_undone(live, &case, &record, seen).await?;
     let before = at_sector(live, person).await?;
     let marks = live.follower.mark().await?;
     let decided = decide(&record, seen, REASON, "an").await?.json();
-    assert_eq!(keys(&decided), ["version", "case_id", "decision_id"]);
+    assert_eq!(keys(&decided), ["version", "case_id", "decision_id", "held_until"]);
+    assert!(decided["held_until"].is_string(), "{decided}");
     let decision = decided["decision_id"].as_str().unwrap().parse()?;
     arrives(live, decision, &marks, (person, &case, &record)).await?;
     assert_ne!(at_sector(live, person).await?, before);
     super::past::who_decided_is_told(live, person, FIELD, &record).await?;
+    live.dansync(&format!("case undo {decision} --as an"), &console)
+        .await?
+        .refused(1, &["recorded", "dansync case reverse"]);
     decide(&record, seen, REASON, "an").await?.refused(1, &["not open"]);
     let closed = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
-    assert_eq!(keys(&closed), ["version", "case_id", "decisions"]);
+    assert_eq!(keys(&closed), ["version", "case_id", "kind", "field", "state", "since", "decisions"]);
+    assert_eq!(
+        (&closed["kind"], &closed["field"], &closed["state"]),
+        (&"field_conflict".into(), &FIELD.into(), &"closed".into())
+    );
     assert_eq!((&closed["version"], &closed["case_id"]), (&1.into(), &case.as_str().into()));
+    Ok(())
+}
+
+/// At a desk that holds decisions for ten minutes: nothing of what is undone is ever recorded.
+async fn a_held_decision_is_undone(live: &Live, case: &str, record: &str, seen: &str) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(live.config("steward-console", "1"))?;
+    assert!(text.contains("undo_window = \"1s\""), "{text}");
+    let console =
+        live.file("holding.toml", &text.replace("undo_window = \"1s\"", "undo_window = \"10m\""))?;
+    let words = ["case", "decide", case, "--takes", record, "--seen", seen, "--reason", REASON, "--as", "an"];
+    let words =
+        |form: &[&str]| [&words[..], form].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let held = run(words(&["-o", "json"]), &console).await?.json();
+    let id = held["decision_id"].as_str().expect("a decision").to_owned();
+    run(words(&[]), &console).await?.refused(75, &["undo window", "dansync case undo"]);
+    let sheet = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
+    assert_eq!(
+        keys(&sheet["held"]),
+        ["decision_id", "takes", "reason", "held_by", "held_at", "held_until"],
+        "{sheet}"
+    );
+    assert_eq!(sheet["held"]["held_until"], held["held_until"]);
+    let text = live.dansync(&format!("case show {case} --as an"), &console).await?.out;
+    assert!(text.contains(&format!("dansync case undo {id}")) && !text.contains("to decide:"), "{text}");
+    let list = live.dansync("case list --as an --limit 500 -o json", &console).await?.json();
+    let line = list["cases"].as_array().and_then(|lines| lines.iter().find(|line| line["case_id"] == case));
+    assert_eq!(line.expect("the case")["held_until"], held["held_until"]);
+    let undo = format!("case undo {id} --as an -o json");
+    let undone = live.dansync(&undo, &console).await?.json();
+    assert_eq!(undone, serde_json::json!({ "version": 1, "undone": id }));
+    live.dansync(&undo, &console).await?.refused(1, &["not recorded"]);
+    let shown = live.dansync(&format!("case show {case} --as an -o json"), &console).await?.json();
+    let window = &shown["decisions"][0]["undo_window"];
+    assert_eq!(keys(window), ["held_at", "held_until", "outcome", "ended_by", "ended_at"]);
+    assert_eq!((&window["outcome"], &window["ended_by"]), (&"undone".into(), &"an".into()));
+    live.dansync(&format!("case undo {} --as an", Uuid::new_v4()), &console).await?.refused(1, &["no such"]);
     Ok(())
 }
 
@@ -164,7 +209,7 @@ pub(super) async fn a_decision_on_the_page_reaches_the_sector(live: &mut Live) -
     ];
     assert_eq!(browser.post(&format!("{path}/decide"), &form).await.status, 303);
     let decision: Uuid =
-        sqlx::query_scalar("select decision_id from console.case_decision where case_id = $1")
+        sqlx::query_scalar("select decision_id from console.held_decision where case_id = $1")
             .bind(&case)
             .fetch_one(&live.deployment.registries.console.administrator().await?)
             .await?;

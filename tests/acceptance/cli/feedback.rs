@@ -10,6 +10,10 @@ use uuid::Uuid;
 const REASON: &str = "the birth certificate was seen and says so";
 /// What somebody might have written for a date, and must be nowhere but before stewards.
 const CANARY: &str = "1931-02-27";
+/// Everybody with a number is in it, with the date of birth.
+const REPORTER: &str = "vss_insurance";
+/// A number that was given to nobody.
+const NOBODY: &str = "999199999999";
 /// Between two looks at a registry that cannot call back.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -23,15 +27,15 @@ async fn somebody(live: &Live) -> anyhow::Result<(String, String)> {
     Ok((anchor.trim_start_matches("pin:").to_owned(), person))
 }
 
-/// The newest answer about a report, once it is this.
-async fn answered(live: &Live, report: Uuid, outcome: &str) -> anyhow::Result<Value> {
+/// The newest answer about a report of somebody, once it is this.
+async fn answered(live: &Live, (reporter, report): (&str, Uuid), outcome: &str) -> anyhow::Result<Value> {
     let config = live.config("reconciler", "1");
     let looking = async {
         let mut rhythm = tokio::time::interval(LOOK);
         loop {
             rhythm.tick().await;
-            let list =
-                live.dansync("feedback answers --reporter vss_insurance -o json", &config).await?.json();
+            let words = format!("feedback answers --reporter {reporter} -o json");
+            let list = live.dansync(&words, &config).await?.json();
             assert_eq!(keys(&list), ["version", "answers"]);
             let of_report = |row: &&Value| row["report_id"] == report.to_string().as_str();
             let found = list["answers"].as_array().and_then(|rows| rows.iter().find(of_report).cloned());
@@ -50,11 +54,7 @@ pub(super) async fn a_report_becomes_a_case_and_is_answered(live: &mut Live) -> 
     assert_eq!(live.dansync(&words, &live.owner.clone()).await?.code, 0);
     let (pin, person) = somebody(live).await?;
     let [about_somebody, about_nobody] = [Uuid::new_v4(), Uuid::new_v4()];
-    let line = |id: Uuid, pin: &str, fault: &str| {
-        json!({ "report_id": id, "reporter": "vss_insurance", "pin": pin, "field": FIELD, "fault": fault,
-            "proposed": CANARY, "reported_at": chrono::Utc::now() })
-        .to_string()
-    };
+    let line = |id: Uuid, pin: &str, fault: &str| line((REPORTER, id), pin, FIELD, fault);
     let reconciler = live.config("reconciler", "1");
     let send = async |text: &str| {
         let file = live.file("reports.jsonl", text)?;
@@ -64,19 +64,14 @@ pub(super) async fn a_report_becomes_a_case_and_is_answered(live: &mut Live) -> 
     send(&format!("{good}\n{}", line(about_nobody, &pin, "no_fault")))
         .await?
         .refused(65, &["line 2", "--help"]);
-    let sent =
-        send(&format!("{good}\n{}\n{good}", line(about_nobody, "999199999999", "outdated"))).await?.json();
+    let sent = send(&format!("{good}\n{}\n{good}", line(about_nobody, NOBODY, "outdated"))).await?.json();
     assert_eq!(
         (keys(&sent), sent["reports"].as_array().map(Vec::len)),
         (vec!["version", "reports"], Some(3))
     );
 
-    let refused = answered(live, about_nobody, "rejected").await?;
-    assert_eq!(
-        (&refused["field"], &refused["reason"], &refused["way_out"]),
-        (&"pin".into(), &"unknown_person".into(), &"check_number".into())
-    );
-    let held = answered(live, about_somebody, "held").await?;
+    refused(live, (REPORTER, about_nobody), ["pin", "not_held", "check_number"]).await?;
+    let held = answered(live, (REPORTER, about_somebody), "held").await?;
     let case = held["detail"].as_str().expect("the case");
     assert_eq!(
         case,
@@ -89,10 +84,70 @@ pub(super) async fn a_report_becomes_a_case_and_is_answered(live: &mut Live) -> 
     assert!(held["deadline"].is_string(), "{held}");
 
     let decision = decided(live, case, &held["deadline"]).await?;
-    let answer = answered(live, about_somebody, "decided").await?;
+    let answer = answered(live, (REPORTER, about_somebody), "decided").await?;
     assert_eq!(answer["detail"], decision);
     assert_eq!(answer["reason"], Value::Null, "who reports is told of no other source's record");
+    who_does_not_hold_it_is_told_nothing(live, &pin).await?;
     no_log_holds(live, &[CANARY, &pin])
+}
+
+fn line((reporter, id): (&str, Uuid), pin: &str, field: &str, fault: &str) -> String {
+    json!({ "report_id": id, "reporter": reporter, "pin": pin, "field": field, "fault": fault,
+        "proposed": CANARY, "explanation": CANARY, "reported_at": chrono::Utc::now() })
+    .to_string()
+}
+
+/// A report is rejected, and of this part, for this reason, with this way out; nothing else is said.
+async fn refused(live: &Live, report: (&str, Uuid), why: [&str; 3]) -> anyhow::Result<()> {
+    let answer = answered(live, report, "rejected").await?;
+    let said = ["field", "reason", "way_out"].map(|key| answer[key].as_str().unwrap_or_default().to_owned());
+    assert_eq!(said, why, "{answer}");
+    for silent in ["detail", "deadline"] {
+        assert_eq!(answer[silent], Value::Null, "{answer}");
+    }
+    Ok(())
+}
+
+/// Whoever may not have the item, or does not hold the person, gets one answer for everybody and every value.
+async fn who_does_not_hold_it_is_told_nothing(live: &Live, pin: &str) -> anyhow::Result<()> {
+    const RELIGION: &str = "npd.religion";
+    let adult = "select substr(k.anchor, 5) from anchor k join person p on p.person_id = k.leads_to
+         where k.anchor ~ '^pin:[0-9]{3}[01]' and p.countable and p.lifecycle = 0
+           and substr(k.anchor, 9, 2) < '90' order by k.anchor limit 1";
+    let adult: String = sqlx::query_scalar(adult).fetch_one(&live.places.registry).await?;
+    let not_in_agreement = ["field", "not_in_agreement", "report_what_is_permitted"];
+    let reports = [
+        (REPORTER, pin, RELIGION, not_in_agreement),
+        (REPORTER, NOBODY, RELIGION, not_in_agreement),
+        ("no_such_agreement", pin, FIELD, not_in_agreement),
+        // Pupils' dates of birth, not everybody's.
+        ("education", adult.as_str(), FIELD, ["pin", "not_held", "check_number"]),
+        ("education", NOBODY, FIELD, ["pin", "not_held", "check_number"]),
+        ("citizen", NOBODY, FIELD, ["pin", "unknown_person", "check_number"]),
+    ]
+    .map(|(reporter, pin, field, why)| (reporter, Uuid::new_v4(), pin, field, why));
+    let lines: Vec<String> = reports
+        .iter()
+        .map(|(reporter, id, pin, field, _)| line((reporter, *id), pin, field, "wrong_value"))
+        .collect();
+    let file = live.file("refused.jsonl", &lines.join("\n"))?;
+    let words = format!("feedback send {} -o json", file.display());
+    live.dansync(&words, &live.config("reconciler", "1")).await?.json();
+    for (reporter, id, _, _, why) in reports {
+        refused(live, (reporter, id), why).await?;
+        let key = format!("feedback/report/{reporter}:{id}/subject");
+        let open = "select count(*) from registry_case where $1 = any(records)";
+        let cases: i64 = sqlx::query_scalar(open).bind(&key).fetch_one(&live.places.registry).await?;
+        assert_eq!(cases, 0, "{key}");
+        if reporter == "citizen" {
+            continue;
+        }
+        let payload = "select payload from record_version where record_key = $1";
+        let kept: Vec<u8> = sqlx::query_scalar(payload).bind(&key).fetch_one(&live.places.registry).await?;
+        let holds = |text: &str| kept.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+        assert!(holds(why[1]) && !holds(CANARY), "what was guessed is not kept: {key}");
+    }
+    Ok(())
 }
 
 /// Looks at the case of a report and lets the value that stands stand: the decision.

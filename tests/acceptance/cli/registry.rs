@@ -1,7 +1,8 @@
 //! `registry`, `sweep`, `load`, `day` and `rules`.
 
-use super::live::{Live, keys, run_bare};
+use super::live::{Live, WITHIN, keys, run_bare};
 use acceptance::pipeline::project;
+use anyhow::Context as _;
 use serde_json::Value;
 
 /// Twelve digits that nobody has.
@@ -125,5 +126,35 @@ async fn rule_files(live: &Live, in_force: &str) -> anyhow::Result<()> {
     let text = bare(format!("rules diff {same} {other}")).await?;
     assert!(text.out.contains("2027-07-01"), "{text:?}");
     live.reconciler(&format!("rules diff no-such-set {same}")).await?.refused(1, &["no rule set"]);
+    Ok(())
+}
+
+/// A page of an instance's admin port.
+async fn page(live: &Live, path: &str) -> anyhow::Result<String> {
+    let service = live.deployment.service("reconciler", "1").context("a reconciler")?;
+    let url = format!("{}/{path}", service.admin_url());
+    tokio::task::spawn_blocking(move || Ok(ureq::get(&url).call()?.body_mut().read_to_string()?)).await?
+}
+
+pub(super) async fn who_watches_sees_how_the_matcher_stands(live: &Live) -> anyhow::Result<()> {
+    let looking = async {
+        let mut looks = tokio::time::interval(std::time::Duration::from_millis(200));
+        loop {
+            looks.tick().await;
+            let told: Value = serde_json::from_str(&page(live, "readyz").await?)?;
+            let matcher = &told["details"]["matcher"];
+            if matcher["standing"] == "live" {
+                return anyhow::Ok(matcher.clone());
+            }
+        }
+    };
+    let told = tokio::time::timeout(WITHIN, looking).await??;
+    assert_eq!(keys(&told), ["standing", "waiting", "unattended_seconds"]);
+    assert_eq!(told["unattended_seconds"], 0.0);
+    let metrics = page(live, "metrics").await?;
+    for line in ["dansync_matcher_standing{standing=\"live\"} 1\n", "dansync_matcher_unattended_seconds 0\n"]
+    {
+        assert!(metrics.contains(line), "{line}");
+    }
     Ok(())
 }

@@ -3,12 +3,14 @@
 use super::live::{Live, WITHIN, keys, run};
 use acceptance::pipeline::Eyes;
 use anyhow::Context as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::FromRow;
+use std::collections::BTreeMap;
 
 /// A woman who has registered births and whose number the registry knows.
 const MOTHER: &str = "select k.id, k.me_so_dinh_danh as pin, k.me_ho_ten as name from hotich.khai_sinh k
      where k.me_so_dinh_danh is not null and k.me_ngay_sinh is not null and k.trang_thai = 'HL' and k.noi_dk_tinh is not null
+       and k.me_dan_toc = '01'
      order by k.id desc limit 1";
 
 /// Her next child, registered without a number, as every newborn is.
@@ -29,6 +31,17 @@ const ISSUE: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai
      values ($1 || '3' || to_char(current_date - 90, 'YY') || '990017', 'XL', current_date - 70, $2,
        to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', $1, $3, $1, $3, $4, 'KS-99', 2026, 1)
      returning so_dinh_danh";
+
+/// The number of a child of that day whose birth is on paper only.
+const ISSUE_WITHOUT_ACT: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, ho_ten, ngay_sinh,
+       gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa)
+     values ($1 || '3' || to_char(current_date - 90, 'YY') || '990018', 'XL', current_date - 70, 'Lê Thị Khánh Hương',
+       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', $1, $2, $1, $2) returning so_dinh_danh";
+
+/// What the residence database has of either.
+const RESIDENT: &str =
+    "insert into cu_tru.cong_dan (so_dinh_danh, ho_ten, ngay_sinh, gioi_tinh, dan_toc, quoc_tich)
+     values ($1, $2, to_char(current_date - 90, 'YYYY-MM-DD'), '2', '01', 'VN') returning ma_cong_dan";
 
 /// What the hospital had written of it, with the mother's number.
 const NOTICE: &str =
@@ -215,7 +228,80 @@ pub(super) async fn an_adoption_makes_the_past_a_secret(live: &Live) -> anyhow::
     live.reconciler(&format!("match show {NOTICE_KEY} -o json"))
         .await?
         .refused(65, &["nothing of such a record"]);
-    for_a_purpose(live, &child, &key, &past).await
+    for_a_purpose(live, &child, &key, &past).await?;
+    whoever_was_adopted_looks_like_whoever_has_no_act(live, &child).await
+}
+
+/// The source and entity of a record key; null where no record is named.
+fn kind_of(record_key: &Value) -> Value {
+    let key = record_key.as_str().map(|key| key.split('/').take(2).collect::<Vec<_>>().join("/"));
+    key.map_or(Value::Null, Value::from)
+}
+
+fn list(of: &Value) -> Vec<Value> {
+    of.as_array().cloned().unwrap_or_default()
+}
+
+/// All that `registry show` and `registry explain` say of a person but values, names and times; by field.
+async fn shape(live: &Live, pin: &str) -> anyhow::Result<BTreeMap<String, Value>> {
+    let shown = live.reconciler(&format!("registry show {pin} -o json")).await?.json();
+    let mut shape = BTreeMap::new();
+    for (name, field) in shown["fields"].as_object().context("fields")? {
+        let of = json!([field["state"], kind_of(&field["record_key"]), field["rule"], field["ground"]]);
+        shape.insert(format!("show {name}"), of);
+    }
+    let record = |one: &Value| {
+        json!([
+            kind_of(&one["record_key"]),
+            one["kind"],
+            one["standing"],
+            one["attach_rule"],
+            one["anchor"].is_null()
+        ])
+    };
+    shape.insert("records".to_owned(), list(&shown["records"]).iter().map(record).collect());
+    shape.insert("cases".to_owned(), list(&shown["cases"]).iter().map(|case| case["kind"].clone()).collect());
+    let told = live.reconciler(&format!("registry explain {pin} -o json")).await?.json();
+    for field in list(&told["fields"]) {
+        let statement = |one: &Value| json!([kind_of(&one["record_key"]), one["verdict"], one["rank"]]);
+        let statements: Value = list(&field["statements"]).iter().map(statement).collect();
+        let stands = &field["stands"];
+        let of = json!([
+            stands["state"],
+            kind_of(&stands["record_key"]),
+            stands["rule"],
+            field["ground"],
+            field["open_case"],
+            statements,
+            list(&field["decisions"]).len()
+        ]);
+        shape.insert(format!("explain {}", field["field"]), of);
+    }
+    Ok(shape)
+}
+
+/// Of somebody adopted each value stands by the records that are shown, as it does of somebody whose birth was never entered.
+async fn whoever_was_adopted_looks_like_whoever_has_no_act(live: &Live, child: &Child) -> anyhow::Result<()> {
+    let sources = &live.places.sources;
+    let other: String = sqlx::query_scalar(ISSUE_WITHOUT_ACT)
+        .bind(&child.act.province)
+        .bind(&child.act.commune)
+        .fetch_one(&sources.identity)
+        .await?;
+    for (pin, name) in [(&child.pin, child.act.name.as_str()), (&other, "Lê Thị Khánh Hương")] {
+        let id: i64 = sqlx::query_scalar(RESIDENT).bind(pin).bind(name).fetch_one(&sources.residence).await?;
+        arrived(live, &format!("residence/person/{id}/resident")).await?;
+    }
+    Eyes::open(&live.deployment).await?.settled(&[], 0, WITHIN).await?;
+    let (mut adopted, ordinary) = (shape(live, &child.pin).await?, shape(live, &other).await?);
+    // Who the parents are is no secret, and only civil status says where somebody was born: shown, without whose word it is.
+    let mut alone: Vec<String> = adopted.keys().filter(|key| !ordinary.contains_key(*key)).cloned().collect();
+    alone.retain(|key| !key.contains("npd.relatives"));
+    assert_eq!(alone, ["explain \"npd.place_of_birth\"", "show npd.place_of_birth"]);
+    adopted.retain(|key, _| ordinary.contains_key(key));
+    assert!(ordinary.len() > 10, "{ordinary:?}");
+    assert_eq!(adopted, ordinary);
+    Ok(())
 }
 
 /// While nobody has adopted the child, all of it is shown to all: the act's key among the links, and whose the notice is.

@@ -147,13 +147,15 @@ async fn two_stewards_split_on_the_page_and_take_it_back() {
     let approve: Vec<_> = approve.iter().map(|(name, value)| (*name, value.as_str())).collect();
     assert_eq!(binh.post(&format!("{path}/proposals/{proposal}"), &approve).await.status, 303);
     assert_eq!(console.count("select count(*) from console.identity_decision").await, 1);
-    sqlx::query("update registry_case set open = false").execute(&console.registry).await.unwrap();
+    sqlx::query("update registry_case set open = false, state = 'closed'")
+        .execute(&console.registry)
+        .await
+        .unwrap();
     let decided = an.get(&path).await.unwrap();
-    assert!(
-        decided.body.contains("Hồ sơ đã quyết định") && decided.body.contains("/take-back"),
-        "{}",
-        decided.body
-    );
+    for part in ["Hồ sơ này không còn mở", "Các nguồn khác nhau", "Đã đóng", "/take-back"] {
+        assert!(decided.body.contains(part), "{part}: {}", decided.body);
+    }
+    assert_eq!(an.get("/cases/0123456789abcdef").await.unwrap().status, 404, "a case that never was");
     let back = [
         ("form_token", decided.hidden("form_token")),
         ("decision", decided.hidden("decision")),

@@ -9,7 +9,7 @@ use registry_rules::{
     CaseFinding, FieldCatalogue, FieldValue, FingerprintKey, MergeInput, PersonImage, RowKey, RulingKind,
     SourceRecord, Standing, Version, merge,
 };
-use service_runtime::{Fate, Runtime, SystemClock};
+use service_runtime::{Clock, Fate, Runtime, SystemClock};
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,6 +32,7 @@ pub(super) struct Console {
     _stack: SharedStack,
     _folder: TempDir,
     config: Config,
+    clock: Arc<dyn Clock>,
     pub(super) owner: PgPool,
     pub(super) registry: PgPool,
     pub(super) role: String,
@@ -138,7 +139,13 @@ async fn fill_registry(pool: &PgPool) -> anyhow::Result<String> {
     Ok(case_id)
 }
 
-fn configuration(folder: &Path, stack: &Stack, databases: [&str; 2], role: &Role) -> Config {
+fn configuration(
+    folder: &Path,
+    stack: &Stack,
+    databases: [&str; 2],
+    role: &Role,
+    undo_window: &str,
+) -> Config {
     let key = folder.join("fingerprint.key");
     fs::write(&key, KEY).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
@@ -150,7 +157,7 @@ fn configuration(folder: &Path, stack: &Stack, databases: [&str; 2], role: &Role
     // The port is free when it is asked for; nothing else on the machine takes ports of its own choice by number.
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = format!(
-        "listen = \"{listen}\"\nfingerprint_key_file = {key:?}\n{}{}",
+        "listen = \"{listen}\"\nundo_window = {undo_window:?}\nfingerprint_key_file = {key:?}\n{}{}",
         database("console", console),
         database("registry", registry)
     );
@@ -159,7 +166,13 @@ fn configuration(folder: &Path, stack: &Stack, databases: [&str; 2], role: &Role
     service_runtime::config::load_with_environment(&file, BTreeMap::new()).unwrap().config
 }
 
+/// A console that records what is decided at once.
 pub(super) async fn console() -> anyhow::Result<Console> {
+    console_holding("0s", Arc::new(SystemClock)).await
+}
+
+/// A console that holds decisions about values for so long, by this clock.
+pub(super) async fn console_holding(undo_window: &str, clock: Arc<dyn Clock>) -> anyhow::Result<Console> {
     let stack = shared().await?;
     let folder = tempfile::tempdir()?;
     let [console, registry] = ["console", "registry"].map(Stack::unique);
@@ -181,9 +194,10 @@ pub(super) async fn console() -> anyhow::Result<Console> {
     registry_store::migrate(&registry_owner).await?;
     registry_store::grant_case_view(&registry_owner, &role.name).await?;
     let case_id = fill_registry(&registry_owner).await?;
-    let config = configuration(folder.path(), &stack, [&console, &registry], &role);
+    let config = configuration(folder.path(), &stack, [&console, &registry], &role, undo_window);
     Ok(Console {
         config,
+        clock,
         owner,
         registry: registry_owner,
         role: role.name,
@@ -195,7 +209,7 @@ pub(super) async fn console() -> anyhow::Result<Console> {
 
 impl Console {
     pub(super) fn desk(&self) -> Desk {
-        Desk::open(&self.config, Arc::new(SystemClock)).unwrap()
+        Desk::open(&self.config, Arc::clone(&self.clock)).unwrap()
     }
 
     pub(super) async fn count(&self, query: &'static str) -> i64 {
@@ -204,7 +218,7 @@ impl Console {
 
     /// Opens the pages and waits until they answer.
     pub(super) async fn serve(&self) -> (Browser, Service) {
-        let [inner, outer] = [(); 2].map(|()| Runtime::new(Arc::new(SystemClock)));
+        let [inner, outer] = [(); 2].map(|()| Runtime::new(Arc::clone(&self.clock)));
         let running = steward_console::run(self.config.clone(), inner.clone());
         outer.tasks.spawn("console", Fate::MayFinish, running);
         let browser = Browser::new(format!("http://{}", self.config.listen));

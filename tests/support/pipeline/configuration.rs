@@ -125,12 +125,13 @@ impl Configuration<'_> {
     fn reconciler(&self) -> anyhow::Result<String> {
         let sources: Vec<String> = SOURCES.iter().chain(&["steward"]).map(|s| format!("\"{s}\"")).collect();
         Ok(format!(
-            "sources = [{}]\ncatalogue = \"{}\"\nfingerprint_key_file = \"{}\"\n\n[matching]\nmodel = \"{}\"\n\n{}{}",
+            "sources = [{}]\ncatalogue = \"{}\"\nfingerprint_key_file = \"{}\"\n\n[matching]\nmodel = \"{}\"\n\n{}{}{}",
             sources.join(", "),
             project().join("schemas/field-catalogue.toml").display(),
             self.key_file("fingerprint.key")?.display(),
             project().join("schemas/linkage/registry.toml").display(),
             self.registries.registry.table("registry"),
+            self.registries.disclosure.table_as("disclosure", &self.registries.registry.role),
             self.log()
         ))
     }
@@ -157,7 +158,8 @@ impl Configuration<'_> {
     fn console(&self, port: u16) -> anyhow::Result<String> {
         let registries = self.registries;
         Ok(format!(
-            "listen = \"127.0.0.1:{port}\"\nfingerprint_key_file = \"{}\"\n\n{}{}{}",
+            // Time enough to be undone by a program, not so long that anybody at the screen waits.
+            "listen = \"127.0.0.1:{port}\"\nundo_window = \"1s\"\nfingerprint_key_file = \"{}\"\n\n{}{}{}",
             self.key_file("fingerprint.key")?.display(),
             registries.console.table("console"),
             registries.registry.table_as("registry", &registries.console_reader),

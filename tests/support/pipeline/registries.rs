@@ -53,6 +53,7 @@ impl Registries {
         let owner = disclosure.administrator().await?;
         dispatcher::migrate(&owner, &dispatcher_role.name).await?;
         disclosure_store::grant_to_stewards(&owner, &console_reader.name).await?;
+        disclosure_store::grant_to_reconciler(&owner, &reconciler.name).await?;
         disclosure.admit(&console_reader).await?;
 
         let (console, _) =

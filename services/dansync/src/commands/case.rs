@@ -45,6 +45,9 @@ pub(crate) enum Case {
     #[command(after_help = "Example:
   dansync case withdraw 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'wrong record' --as le.thi.an --config /etc/dansync/console.toml")]
     Withdraw(case_decide::EndProposal),
+    /// Undo a decision about a value within its undo window: it is never recorded, and nobody downstream hears of it.
+    #[command(after_help = case_decide::UNDO_EXAMPLE)]
+    Undo(case_decide::Undo),
     /// Take a decision back: the rules, or the decision before it, decide again.
     #[command(after_help = case_decide::REVERSE_EXAMPLE)]
     Reverse(case_decide::Reverse),
@@ -153,7 +156,11 @@ impl Case {
                 let shown = show.desk.sit(async |desk, actor| {
                     let sheet = steward_console::show_case(desk, actor, &show.case_id).await.classed()?;
                     let trail = steward_console::case_trail(desk, &show.case_id).await.classed()?;
-                    Shown::of(&show.case_id, sheet, trail)
+                    let head = match sheet {
+                        Some(_) => None,
+                        None => steward_console::closed_case(desk, &show.case_id).await.classed()?,
+                    };
+                    Shown::of(&show.case_id, sheet, head, trail)
                         .context("this case is not open; list the open ones with `dansync case list`")
                 })?;
                 show.desk.output.show(&shown)
@@ -162,6 +169,7 @@ impl Case {
             Self::Approve(proposal) => proposal.execute(ProposalEnd::Approved),
             Self::Reject(proposal) => proposal.execute(ProposalEnd::Rejected),
             Self::Withdraw(proposal) => proposal.execute(ProposalEnd::Withdrawn),
+            Self::Undo(undo) => undo.execute(),
             Self::Reverse(reverse) => reverse.execute(),
             Self::Claim(claim) => {
                 claim.desk.sit(async |desk, actor| {
@@ -235,6 +243,7 @@ fn state_text(case: &CaseLine) -> String {
     let state = case.standing.state.as_str();
     match &case.standing.waits_for {
         Some(source) => format!("{state} for {source}"),
+        None if case.held_until.is_some() => format!("{state}, held"),
         None if case.decided => "decided".to_owned(),
         None if case.proposed => format!("{state}, proposed"),
         None => state.to_owned(),

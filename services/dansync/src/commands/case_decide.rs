@@ -1,7 +1,8 @@
-//! `dansync case decide|approve|reject|withdraw|reverse`: what stewards decide, by command.
+//! `dansync case decide|undo|approve|reject|withdraw|reverse`: what stewards decide, by command.
 
 use std::io::{self, Write};
 
+use chrono::{DateTime, Utc};
 use clap::error::ErrorKind;
 use clap::{Args, ValueEnum};
 use registry_rules::{RecordKey, RecordKeyError, RulingKind};
@@ -27,6 +28,9 @@ pub(super) const EXAMPLES: &str = "Examples:
 pub(super) const APPROVE_EXAMPLE: &str = "Example:
   dansync case approve 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'documents seen' --as tran.van.binh \\
     --config /etc/dansync/console.toml";
+
+pub(super) const UNDO_EXAMPLE: &str = "Example:
+  dansync case undo 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --as le.thi.an --config /etc/dansync/console.toml";
 
 pub(super) const REVERSE_EXAMPLE: &str = "Example:
   dansync case reverse 6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10 --reason 'the two are cousins' --as le.thi.an \\
@@ -118,6 +122,16 @@ pub(crate) struct EndProposal {
     desk: AtDesk,
 }
 
+/// `dansync case undo`.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The decision to be undone, as `case decide` and `case show` name it.
+    #[arg(value_name = "DECISION")]
+    decision_id: Uuid,
+    #[command(flatten)]
+    desk: AtDesk,
+}
+
 /// `dansync case reverse`.
 #[derive(Debug, Args)]
 pub(crate) struct Reverse {
@@ -155,9 +169,18 @@ impl Decide {
             .desk
             .sit(async |desk, actor| steward_console::decide(desk, actor, &request).await.classed())?;
         match outcome {
-            Outcome::Recorded(decision_id) => {
-                self.desk.output.show(&Decided { version: 1, case_id: request.case_id, decision_id })
-            }
+            Outcome::Recorded(decision_id) => self.desk.output.show(&Decided {
+                version: 1,
+                case_id: request.case_id,
+                decision_id,
+                held_until: None,
+            }),
+            Outcome::Held(decision_id, until) => self.desk.output.show(&Decided {
+                version: 1,
+                case_id: request.case_id,
+                decision_id,
+                held_until: Some(until),
+            }),
             Outcome::Proposed(proposal_id) => {
                 self.desk.output.show(&Proposed { version: 1, case_id: Some(request.case_id), proposal_id })
             }
@@ -196,6 +219,15 @@ impl EndProposal {
     }
 }
 
+impl Undo {
+    /// Does it.
+    pub(super) fn execute(self) -> anyhow::Result<()> {
+        self.desk
+            .sit(async |desk, actor| steward_console::undo(desk, actor, self.decision_id).await.classed())?;
+        self.desk.output.show(&Undone { version: 1, undone: self.decision_id })
+    }
+}
+
 impl Reverse {
     /// Does it.
     pub(super) fn execute(self) -> anyhow::Result<()> {
@@ -204,7 +236,8 @@ impl Reverse {
             .desk
             .sit(async |desk, actor| steward_console::reverse(desk, actor, &request).await.classed())?;
         match outcome {
-            Outcome::Recorded(decision_id) => {
+            // A reversal is not held.
+            Outcome::Recorded(decision_id) | Outcome::Held(decision_id, _) => {
                 self.desk.output.show(&TakenBack { version: 1, reverses: request.decision_id, decision_id })
             }
             Outcome::Proposed(proposal_id) => {
@@ -214,17 +247,43 @@ impl Reverse {
     }
 }
 
-/// What was recorded.
+/// What was recorded, or is held.
 #[derive(Debug, Serialize)]
 struct Decided {
     version: u32,
     case_id: String,
     decision_id: Uuid,
+    /// Until when it can be undone; none: it is recorded.
+    held_until: Option<DateTime<Utc>>,
 }
 
 impl Answer for Decided {
     fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "decision {} recorded; the registry follows when it is captured", self.decision_id)
+        let id = self.decision_id;
+        match self.held_until {
+            None => writeln!(out, "decision {id} recorded; the registry follows when it is captured"),
+            Some(until) => {
+                writeln!(
+                    out,
+                    "decision {id} held; the console records it at {}; until then:",
+                    until.to_rfc3339()
+                )?;
+                writeln!(out, "dansync case undo {id} --as USER")
+            }
+        }
+    }
+}
+
+/// What was undone.
+#[derive(Debug, Serialize)]
+struct Undone {
+    version: u32,
+    undone: Uuid,
+}
+
+impl Answer for Undone {
+    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "decision {} undone; it is not recorded, and the case is as before", self.undone)
     }
 }
 

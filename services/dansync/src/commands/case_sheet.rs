@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use registry_store::{AnchorMove, case_subject};
+use chrono::{DateTime, Utc};
+use registry_rules::{CaseKind, CaseState, FieldName};
+use registry_store::{AnchorMove, CaseHead, case_subject};
 use serde::Serialize;
-use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry};
+use steward_console::{CaseSheet, NotTakeable, Proposal, ShownRecord, Statement, TrailEntry, UndoWindow};
 
 use super::case::due_text;
 use crate::output::Answer;
@@ -29,18 +31,39 @@ pub(super) enum Shown {
         version: u32,
         /// The case.
         case_id: String,
+        /// What kind of question it was; this and the next three none where the registry does not know it any more.
+        kind: Option<CaseKind>,
+        /// The item in question, where it was about one.
+        field: Option<FieldName>,
+        /// How it ended: `closed` or `superseded`.
+        state: Option<CaseState>,
+        /// Since when.
+        since: Option<DateTime<Utc>>,
         /// What was decided about it.
         decisions: Vec<TrailEntry>,
     },
 }
 
 impl Shown {
-    /// A case, or what is left of it; none where nobody ever decided anything about a case that is not open.
-    pub(super) fn of(case_id: &str, sheet: Option<CaseSheet>, decisions: Vec<TrailEntry>) -> Option<Self> {
-        match sheet {
-            Some(sheet) => Some(Self::Open { sheet: Box::new(sheet), decisions }),
-            None if decisions.is_empty() => None,
-            None => Some(Self::Closed { version: 1, case_id: case_id.to_owned(), decisions }),
+    /// A case, or what is left of it; none that never was.
+    pub(super) fn of(
+        case_id: &str,
+        sheet: Option<CaseSheet>,
+        head: Option<CaseHead>,
+        decisions: Vec<TrailEntry>,
+    ) -> Option<Self> {
+        match (sheet, head) {
+            (Some(sheet), _) => Some(Self::Open { sheet: Box::new(sheet), decisions }),
+            (None, None) if decisions.is_empty() => None,
+            (None, head) => Some(Self::Closed {
+                version: 1,
+                case_id: case_id.to_owned(),
+                kind: head.as_ref().map(|head| head.kind),
+                state: head.as_ref().map(|head| head.standing.state),
+                since: head.as_ref().map(|head| head.standing.since),
+                field: head.and_then(|head| head.field),
+                decisions,
+            }),
         }
     }
 }
@@ -53,8 +76,12 @@ impl Answer for Shown {
                 write_trail(out, decisions)?;
                 write_ways(out, sheet)
             }
-            Self::Closed { decisions, .. } => {
+            Self::Closed { kind, field, state, since, decisions, .. } => {
                 writeln!(out, "this case is not open any more")?;
+                if let (Some(kind), Some(state), Some(since)) = (kind, state, since) {
+                    let (kind, field) = (kind.as_str(), or_dash(field.as_ref()));
+                    writeln!(out, "{kind} about {field}, {} since {}", state.as_str(), since.to_rfc3339())?;
+                }
                 write_trail(out, decisions)
             }
         }
@@ -160,11 +187,26 @@ fn write_entry(out: &mut dyn Write, entry: &TrailEntry) -> io::Result<()> {
         writeln!(out, "  taken back by {later}")?;
     }
     writeln!(out, "  reason: {}", or_dash(entry.reason.as_ref()))?;
+    if let Some(window) = &entry.undo_window {
+        write_window(out, window)?;
+    }
     match entry.effect.received_at {
+        None if !entry.is_recorded() => {}
         None => writeln!(out, "  on its way to the registry")?,
         Some(at) => writeln!(out, "  in the registry since {}", at.to_rfc3339())?,
     }
     entry.effect.moved.iter().try_for_each(|moved| write_move(out, moved))
+}
+
+fn write_window(out: &mut dyn Write, window: &UndoWindow) -> io::Result<()> {
+    let ended = or_dash(window.ended_at.map(|at| at.to_rfc3339()));
+    match window.outcome.as_deref() {
+        None => writeln!(out, "  held: can be undone until {}", window.held_until.to_rfc3339()),
+        Some("undone") => writeln!(out, "  undone by {} at {ended}", or_dash(window.ended_by.as_ref())),
+        Some("recorded") => writeln!(out, "  held from {}, recorded at {ended}", window.held_at.to_rfc3339()),
+        Some("not_allowed") => writeln!(out, "  not recorded: its author may not decide any more"),
+        Some(_) => writeln!(out, "  not recorded: the case had changed at {ended}"),
+    }
 }
 
 fn write_move(out: &mut dyn Write, moved: &AnchorMove) -> io::Result<()> {
@@ -183,6 +225,15 @@ fn write_ways(out: &mut dyn Write, sheet: &CaseSheet) -> io::Result<()> {
         let state = if sheet.is_on_its_way() { "on its way to the registry" } else { "before what is shown" };
         let (id, by, at) = (last.decision_id, &last.decided_by, last.decided_at.to_rfc3339());
         writeln!(out, "\ndecided by {by} at {at}, {} {}: {id}, {state}", last.kind, last.takes)?;
+    }
+    if let Some(held) = &sheet.held {
+        let (id, by, until) = (held.decision_id, &held.held_by, held.held_until.to_rfc3339());
+        writeln!(
+            out,
+            "\nheld until {until}, decided by {by}: takes {}; nothing else is decided meanwhile",
+            held.takes
+        )?;
+        return writeln!(out, "to undo it: dansync case undo {id} --as USER");
     }
     let (case, seen) = (&sheet.case_id, &sheet.seen);
     writeln!(out, "\nseen {seen}")?;

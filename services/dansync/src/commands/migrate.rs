@@ -43,7 +43,8 @@ owner.toml:
   [roles]                       # login roles that exist; those left out get nothing
   dispatcher = \"dansync_dispatcher\"
   officer = \"dansync_officer\"   # who imports and activates agreements
-  stewards = \"dansync_console\"  # who may ask how many agreements hold an item";
+  stewards = \"dansync_console\"  # who may ask how many agreements hold an item
+  reconciler = \"dansync_reconciler\"  # who may ask whether an agreement holds what it reports an error in";
 
 const CONSOLE_EXAMPLE: &str = "Example:
   dansync migrate console --config owner.toml
@@ -110,6 +111,7 @@ struct DisclosureRoles {
     dispatcher: Option<String>,
     officer: Option<String>,
     stewards: Option<String>,
+    reconciler: Option<String>,
 }
 
 /// The console's owner.
@@ -185,6 +187,10 @@ async fn disclosure(owner: DisclosureOwner) -> anyhow::Result<Migrated> {
     if let Some(role) = roles.stewards {
         let granted = disclosure_store::grant_to_stewards(&pool, &role).await;
         migrated.granted("stewards", role, granted)?;
+    }
+    if let Some(role) = roles.reconciler {
+        let granted = disclosure_store::grant_to_reconciler(&pool, &role).await;
+        migrated.granted("reconciler", role, granted)?;
     }
     Ok(migrated)
 }

@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use anyhow::{Context as _, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
-use registry_rules::PersonId;
-use registry_store::{MatcherAt, PersonView, RecordView, RegistryState};
+use registry_rules::{FingerprintKey, PersonId};
+use registry_store::{FamilySecrets, Inquiry, MatcherAt, Moment, PersonView, RecordView, RegistryState};
 use serde::Serialize;
 use serde::ser::{SerializeStruct as _, Serializer};
 use sqlx::PgPool;
@@ -15,7 +15,7 @@ use super::registry_explain::Explain;
 use super::registry_history::ShowHistory;
 use super::registry_moment::{Asking, At, hash_at, inquire, instant};
 use super::registry_rebuild::Rebuild;
-use super::registry_secret::{Purpose, redact_view};
+use super::registry_secret::{Purpose, Standing, redact_view};
 use crate::classed::ResultExt as _;
 use crate::executor;
 use crate::output::{Answer, Output};
@@ -130,10 +130,27 @@ impl OnePerson {
             let pool = registry_pool(&settings.registry)?;
             let mut shown = show(&pool, find(&pool, &self.person).await?).await?;
             let secrets = self.purpose.secrets(&pool, shown.view.person_id, "registry show").await?;
-            redact_view(&mut shown.view, &secrets, None, None);
+            let standing = self.standing_without(&pool, shown.view.person_id, &secrets).await?;
+            redact_view(&mut shown.view, &secrets, standing, (None, None));
             anyhow::Ok(shown)
         })?;
         self.output.show(&shown)
+    }
+
+    /// How a person's values stand by the records that tell of no secret; read only where there is one.
+    async fn standing_without(
+        &self,
+        pool: &PgPool,
+        person: PersonId,
+        secrets: &FamilySecrets,
+    ) -> anyhow::Result<Standing> {
+        if secrets.is_empty() {
+            return Ok(Standing::new());
+        }
+        // No question is shown of what this gives, so its fingerprints are nobody's.
+        let key = FingerprintKey::new([0; 32]);
+        let inquiry = Inquiry::open(pool, &person.to_string(), Moment::default(), &key).await.classed()?;
+        Ok(inquiry.map(|inquiry| inquiry.standing_without(secrets)).unwrap_or_default())
     }
 
     fn execute_at(&self) -> anyhow::Result<()> {
@@ -145,7 +162,8 @@ impl OnePerson {
             anyhow::Ok((inquiry, secrets))
         })?;
         let mut view = inquiry.view();
-        redact_view(&mut view, &secrets, Some(inquiry.day), self.at.moment().known);
+        let when = (Some(inquiry.day), self.at.moment().known);
+        redact_view(&mut view, &secrets, inquiry.standing_without(&secrets), when);
         let past = Past { as_of: inquiry.day, as_known: self.at.moment().known, rule_set: inquiry.rule_set };
         self.output.show(&Shown { asked: view.person_id, view, past: Some(past) })
     }

@@ -58,8 +58,12 @@ impl Explain {
             if let Some(field) = self.field.as_ref().filter(|field| !inquiry.knows(field)) {
                 bail!("FIELD: the rules in force then have no item {field}; `dansync rules show` lists them");
             }
-            let mut fields = inquiry.explain(self.field.as_ref());
+            let mut fields = inquiry.explain_without(self.field.as_ref(), &secrets);
             redact_explanations(&mut fields, &secrets, inquiry.day, self.at.moment().known);
+            if self.field.is_none() {
+                // An item of which nothing is left to say would say that there was something.
+                fields.retain(|one| one.stands.is_some() || !one.statements.is_empty());
+            }
             let deciders = deciders(&settings, &fields).await?;
             let cases = inquiry.open_cases();
             let fields = fields.into_iter().map(|field| ToldField::of(field, &cases, &deciders)).collect();

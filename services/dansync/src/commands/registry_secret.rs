@@ -5,11 +5,13 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use registry_rules::{Explanation, PersonId, RecordKey, StandingField};
+use registry_rules::{Explanation, FieldName, PersonId, RecordKey, StandingField};
 use registry_store::{
-    CaseView, FamilySecrets, HistoryEntry, PersonView, SecretView, family_secrets, note_secret_view,
+    CaseView, FamilySecrets, FieldView, HistoryEntry, PersonView, SecretView, family_secrets,
+    note_secret_view,
 };
 use sqlx::PgPool;
+use std::collections::BTreeMap;
 
 use crate::classed::ResultExt as _;
 
@@ -74,17 +76,26 @@ fn hide_record(secrets: &FamilySecrets, record_key: &mut Option<RecordKey>) {
     record_key.take_if(|key| secrets.hides_record(key));
 }
 
-/// Leaves out of a person, as of a day and as known at a moment (none: now), what is secret.
+/// How values stand by the records that do not tell of a secret; nothing where there is none.
+pub(super) type Standing = BTreeMap<FieldName, FieldView>;
+
+/// Leaves out of a person, as of a day and as known at a moment (none: now), what is secret. A value that other records give too
+/// stands by those (`standing`), as it does of anybody who has no such act: a value without a record would say that there is one.
 pub(super) fn redact_view(
     view: &mut PersonView,
     secrets: &FamilySecrets,
-    day: Option<NaiveDate>,
-    known: Option<DateTime<Utc>>,
+    mut standing: Standing,
+    (day, known): (Option<NaiveDate>, Option<DateTime<Utc>>),
 ) {
     if let Some(day) = day {
         view.fields.retain(|name, _| !secrets.hides(name, day, known));
     }
-    view.fields.values_mut().for_each(|field| hide_record(secrets, &mut field.record_key));
+    for (name, field) in &mut view.fields {
+        if let Some(seen) = standing.remove(name).filter(|seen| seen.value == field.value) {
+            *field = seen;
+        }
+        hide_record(secrets, &mut field.record_key);
+    }
     view.records.retain(|record| !secrets.hides_record(&record.record_key));
     for record in &mut view.records {
         record.anchor.take_if(|anchor| secrets.hides_anchor(anchor));

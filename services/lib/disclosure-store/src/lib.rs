@@ -19,6 +19,7 @@ mod lanes;
 mod ledger;
 mod person_states;
 mod positions;
+mod reporters;
 mod restore;
 mod status;
 
@@ -43,5 +44,6 @@ pub use lanes::{LaneKey, Lease, acquire, hold, release_lane, renew};
 pub use ledger::{NewEntry, references_known};
 pub use person_states::{PersonState, lock_persons, person_page, persons_by_id, upsert_persons};
 pub use positions::{Moving, StoredPosition, claim_positions, move_positions};
+pub use reporters::{MayReport, grant_to_reconciler, may_report};
 pub use restore::lift_after_restore;
 pub use status::{OutcomeCounts, outcome_counts};

@@ -7,9 +7,9 @@
 use crate::decision::{Decision, in_force};
 use crate::{Answer, AnswerKind, Cardinality, Comparison, normalise_text, tone_key};
 use crate::{
-    CaseFinding, CaseKind, CaseSubject, FieldCatalogue, FieldDefinition, FieldName, FieldValue,
-    FingerprintKey, Identifier, IdentifierKind, PersonId, Pin, RecordKey, RegisterEntry, RowKey,
-    SourceRecord, Standing, StandingField, Version,
+    CaseFinding, CaseKind, CaseSubject, FieldCatalogue, FieldDefinition, FieldName, FieldNameError,
+    FieldValue, FingerprintKey, Identifier, IdentifierKind, PersonId, Pin, RecordKey, Refusal, RegisterEntry,
+    RowKey, SourceRecord, Standing, StandingField, Version,
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -167,6 +167,20 @@ impl ErrorReport {
     }
 }
 
+/// A report's record as it is kept where the report is not looked into: what was reported and why not, without what it says of
+/// the person.
+///
+/// # Errors
+/// [`FieldNameError`]: never, as the names are ours.
+pub fn refused_record(mut record: SourceRecord, refusal: Refusal) -> Result<SourceRecord, FieldNameError> {
+    for said in ["proposed", "explanation"] {
+        record.fields.remove(&format!("{FEEDBACK}.{said}").parse()?);
+    }
+    let why = FieldValue::Text(refusal.as_str().to_owned());
+    record.fields.insert(format!("{FEEDBACK}.refused").parse()?, why);
+    Ok(record)
+}
+
 /// The text without white space around it, if there is any.
 fn bounded(text: Option<&str>, most: usize, field: &'static str) -> Result<Option<String>, ReportError> {
     let text = text.map(normalise_text).filter(|text| !text.is_empty());
@@ -191,6 +205,8 @@ pub struct Reported<'a> {
     pub proposed: Option<&'a str>,
     /// Why.
     pub explanation: Option<&'a str>,
+    /// It is not looked into.
+    pub refusal: Option<Refusal>,
 }
 
 impl<'a> Reported<'a> {
@@ -214,6 +230,7 @@ impl<'a> Reported<'a> {
             fault: Fault::read(text("fault")?)?,
             proposed: text("proposed"),
             explanation: text("explanation"),
+            refusal: text("refused").map(Refusal::read),
         })
     }
 
@@ -251,6 +268,10 @@ impl<'a> Reported<'a> {
             way_out: Some(way_out.to_owned()),
             ..Answer::new(self.record_key.clone(), AnswerKind::Rejected)
         };
+        // Before anything that depends on the person.
+        if let Some(refusal) = self.refusal {
+            return Some(refused(refusal.part(), (refusal.as_str(), refusal.way_out())));
+        }
         if !is_known {
             return Some(refused("pin", ("unknown_person", "check_number")));
         }
@@ -269,7 +290,7 @@ pub(crate) fn error_reports<'a>(
     let mut open: BTreeMap<&FieldName, BTreeMap<&RecordKey, FieldValue>> = BTreeMap::new();
     // A number that nobody issued names nobody.
     let records = records.into_iter().filter(|_| !register.is_empty());
-    for report in records.filter_map(Reported::read) {
+    for report in records.filter_map(Reported::read).filter(|report| report.refusal.is_none()) {
         let Ok(field) = report.item(catalogue) else { continue };
         let said = report.value(field);
         let stands = fields.get(&field.name);

@@ -56,6 +56,31 @@ fn cases(records: &[SourceRecord], decisions: &[Decision]) -> Vec<CaseFinding> {
 }
 
 #[test]
+fn what_is_refused_says_nothing_asks_nothing_and_is_answered_the_same_of_everybody() {
+    let catalogue = FieldCatalogue::parse(CATALOGUE).unwrap();
+    for refusal in Refusal::ALL {
+        assert_eq!(Refusal::read(refusal.as_str()), refusal);
+        let record = refused_record(report("education", Some("Trần Mơ")).record().unwrap(), refusal).unwrap();
+        let texts: Vec<_> = record.fields.values().filter_map(FieldValue::text).collect();
+        assert!(!texts.iter().any(|text| text.contains("Trần") || text.contains("bản chính")), "{texts:?}");
+        let read = Reported::read(&record).unwrap();
+        assert_eq!((read.proposed, read.explanation, read.refusal), (None, None, Some(refusal)));
+        let answers = [true, false].map(|is_known| read.refused(&catalogue, is_known).unwrap());
+        assert_eq!(answers[0], answers[1], "whether there is such a person is not told");
+        assert_eq!(
+            (answers[0].field.as_deref(), answers[0].reason.as_deref(), answers[0].way_out.as_deref()),
+            (Some(refusal.part()), Some(refusal.as_str()), Some(refusal.way_out()))
+        );
+        assert!(cases(&[entry("Trần Mai"), record], &[]).is_empty());
+    }
+    assert_eq!(
+        cases(&[entry("Trần Mai"), report("education", Some("Trần Mơ")).record().unwrap()], &[]).len(),
+        1
+    );
+    assert_eq!(Refusal::read("of a later version"), Refusal::NotChecked);
+}
+
+#[test]
 fn a_report_is_a_record_about_the_person_and_no_evidence_of_who_it_is() {
     let record = report("vss_insurance", Some("Trần  Mơ ")).record().unwrap();
     assert_eq!(

@@ -212,7 +212,21 @@ impl Known {
 
     /// The person at an anchor; `person_id` is the name that it goes by.
     pub fn person(&self, anchor: &str, person_id: PersonId, terms: &Terms<'_>) -> Option<KnownPerson> {
-        let own = self.own(anchor, terms)?;
+        self.person_without(anchor, person_id, terms, &|_| false)
+    }
+
+    /// The person at an anchor as it would be if some of its records, and the decisions for them, were not there: for whoever
+    /// may not learn that they are. Where records stand and what the register says stay as they are.
+    pub fn person_without(
+        &self,
+        anchor: &str,
+        person_id: PersonId,
+        terms: &Terms<'_>,
+        hides: &dyn Fn(&RecordKey) -> bool,
+    ) -> Option<KnownPerson> {
+        let mut own = self.own(anchor, terms)?;
+        own.records.retain(|record| !hides(&record.record_key));
+        own.decisions.retain(|decision| !hides(&decision.takes));
         let ties = self.ties(anchor, &own.records, terms);
         let outcome = merge(&MergeInput { ties: &ties, ..own.input(person_id, terms) });
         let mut cases = outcome.cases.clone();

@@ -59,6 +59,7 @@ mod reference;
 mod rehearse;
 mod relatives;
 mod release;
+mod report_refusal;
 mod resemblance;
 mod source_record;
 mod stale_link;
@@ -88,7 +89,9 @@ pub use contradiction::contradiction;
 pub use decision::{Considered, Decision, DecisionError};
 pub use decision_links::{Rulings, in_force};
 pub use digits::NumberRule;
-pub use error_report::{CITIZEN, ErrorReport, FEEDBACK, Fault, ReportError, Reported, reports_among};
+pub use error_report::{
+    CITIZEN, ErrorReport, FEEDBACK, Fault, ReportError, Reported, refused_record, reports_among,
+};
 pub use explain::{Explained, ExplainedDecision, Explanation, Verdict, explain};
 pub use facts::{PersonFacts, Tie, TieKind};
 pub use field::{FieldName, FieldNameError, FieldValue};
@@ -112,6 +115,7 @@ pub use record_key::{RecordKey, RecordKeyError, RowKey, SourceId};
 pub use reference::{LedgerKey, MasterKey, MasterKeyError, ReferenceKey};
 pub use rehearse::{FieldDifference, Rehearsal};
 pub use release::{Release, ReleaseContext, ReleaseReason, release, release_hash};
+pub use report_refusal::Refusal;
 pub use resemblance::{Resemblance, resemblances};
 pub use source_record::{ActReference, SourceRecord, Standing};
 pub use stale_link::{considered, evidence, questions_of_rulings, stale_links};

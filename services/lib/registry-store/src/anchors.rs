@@ -24,6 +24,22 @@ pub struct Anchor {
     pub first_seen: DateTime<Utc>,
 }
 
+/// The person whose number this is or was, under the id that stands now; none where nobody was given it.
+pub async fn person_of_pin(connection: &mut PgConnection, pin: &str) -> Result<Option<PersonId>, StoreError> {
+    let found = sqlx::query_scalar(
+        // A re-issued number stands under the anchor of its class: the record that registers it is there.
+        "select a.leads_to from (
+           select 'pin:' || $1::text as wanted
+           union all select r.anchor from register_entry e cross join lateral (
+             select anchor from record_latest where record_key = e.record_key limit 1) r where e.pin = $1) k
+         cross join lateral (select leads_to from anchor where anchor = k.wanted limit 1) a limit 1",
+    )
+    .bind(pin)
+    .fetch_optional(connection)
+    .await?;
+    Ok(found)
+}
+
 /// The anchors that are there.
 pub async fn load_anchors(
     connection: &mut PgConnection,

@@ -7,7 +7,7 @@ use crate::record_place::{RecordPlace, places};
 use crate::{StoreError, history, show};
 use chrono::{DateTime, Utc};
 use registry_rules::{
-    CaseFinding, CaseKind, CaseState, CaseSubject, PersonId, PersonImage, RecordKey, SourceRecord,
+    CaseFinding, CaseKind, CaseState, CaseSubject, FieldName, PersonId, PersonImage, RecordKey, SourceRecord,
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,19 @@ pub struct OpenCase {
     pub standing: CaseStanding,
     /// The persons whom its records are of, as they stand now.
     pub persons: Vec<PersonId>,
+}
+
+/// What a case is about and how it stands, open or not; no value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseHead {
+    /// What kind of question.
+    pub kind: CaseKind,
+    /// The item in question.
+    pub field: Option<FieldName>,
+    /// When it was opened, or opened again.
+    pub opened_at: DateTime<Utc>,
+    /// How it stands, and since when.
+    pub standing: CaseStanding,
 }
 
 /// Which open cases; without anything, all.
@@ -179,6 +192,19 @@ pub async fn open_cases_of(
     .fetch_all(pool)
     .await?;
     rows.into_iter().map(CaseColumns::read).collect()
+}
+
+/// What a case is about, open or not; none that the registry has never found.
+pub async fn case_head(pool: &PgPool, case_id: &str) -> Result<Option<CaseHead>, StoreError> {
+    let row: Option<CaseColumns> =
+        sqlx::query_as(concat!(columns!(), "where case_id = $1")).bind(case_id).fetch_optional(pool).await?;
+    let head = |case: OpenCase| CaseHead {
+        kind: case.finding.kind,
+        field: case.finding.field,
+        opened_at: case.opened_at,
+        standing: case.standing,
+    };
+    Ok(row.map(CaseColumns::read).transpose()?.map(head))
 }
 
 /// One open case with what its values come from, all of one moment.

@@ -3,6 +3,7 @@
 use crate::case_list::CaseView;
 use crate::case_standing::CaseStanding;
 use crate::known::{Found, Seeds, known_around};
+use crate::secrets::FamilySecrets;
 use crate::show::{FieldView, PersonView, RecordView};
 use crate::{Present, StoreError, case_id, case_subject, catalogue_of, history, present, present_at, show};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -116,9 +117,50 @@ impl Inquiry {
 
     /// Why each of these fields has its value; without a name all that anybody states.
     pub fn explain(&self, field: Option<&FieldName>) -> Vec<Explanation> {
+        self.explained(&self.person, field)
+    }
+
+    /// The same for whoever may not see what tells of a secret: of a value that the other records give too, why it has it by
+    /// those alone, as of anybody who has no others.
+    pub fn explain_without(&self, field: Option<&FieldName>, secrets: &FamilySecrets) -> Vec<Explanation> {
+        let mut told = self.explain(field);
+        let Some(seen) = self.without(secrets) else { return told };
+        let mut seen: BTreeMap<FieldName, Explanation> =
+            self.explained(&seen, field).into_iter().map(|one| (one.field.clone(), one)).collect();
+        for one in &mut told {
+            let Some(other) = seen.remove(&one.field) else { continue };
+            let value = |of: &Explanation| of.stands.as_ref().map(|stands| stands.value.clone());
+            if value(&other) == value(one) && other.open_case == one.open_case {
+                *one = other;
+            }
+        }
+        told.retain(|one| field.is_some() || one.stands.is_some() || !one.statements.is_empty());
+        told
+    }
+
+    /// How each value stands by the records that do not tell of a secret.
+    pub fn standing_without(&self, secrets: &FamilySecrets) -> BTreeMap<FieldName, FieldView> {
+        let fields = self.without(secrets).map(|seen| seen.outcome.image.fields).unwrap_or_default();
+        let view = |(name, field): (FieldName, _)| {
+            let view = FieldView::of(&name, field, &self.catalogue);
+            (name, view)
+        };
+        fields.into_iter().map(view).collect()
+    }
+
+    /// The person without what tells of a secret; none where nothing does.
+    fn without(&self, secrets: &FamilySecrets) -> Option<KnownPerson> {
+        if secrets.is_empty() {
+            return None;
+        }
+        let hides = |key: &RecordKey| secrets.hides_record(key);
+        self.found.known.person_without(&self.person.anchor, self.person_id(), &self.terms(), &hides)
+    }
+
+    fn explained(&self, person: &KnownPerson, field: Option<&FieldName>) -> Vec<Explanation> {
         let terms = self.terms();
         let wanted = self.catalogue.iter().filter(|f| field.is_none_or(|name| f.name == *name));
-        let told = wanted.map(|definition| explain(&self.person, definition, &terms));
+        let told = wanted.map(|definition| explain(person, definition, &terms));
         told.filter(|e| field.is_some() || e.stands.is_some() || !e.statements.is_empty()).collect()
     }
 

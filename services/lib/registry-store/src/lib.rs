@@ -44,7 +44,7 @@ mod snapshots;
 mod state;
 mod versions;
 
-pub use anchors::{Anchor, AnchorChange, change_anchors, insert_anchors, load_anchors};
+pub use anchors::{Anchor, AnchorChange, change_anchors, insert_anchors, load_anchors, person_of_pin};
 pub use audit::{
     FenceCounts, FenceMark, SourceCounts, TableDigest, counts_of_sources, fence_counts, fence_digests,
     mark_fences,
@@ -52,7 +52,8 @@ pub use audit::{
 pub use case_list::{CaseView, list_cases, show_case};
 pub use case_standing::CaseStanding;
 pub use case_view::{
-    CaseCursor, CaseFacts, CaseFilter, OpenCase, case_facts, grant_case_view, open_cases, open_cases_of,
+    CaseCursor, CaseFacts, CaseFilter, CaseHead, OpenCase, case_facts, case_head, grant_case_view,
+    open_cases, open_cases_of,
 };
 pub use cases::{
     CaseRow, StoredCase, case_id, case_subject, fingerprint_key, load_cases, read_subject, write_cases,
@@ -112,12 +113,12 @@ pub use rehearse::{Rehearsed, rehearse};
 pub use rule_sets::{KeptRules, kept_rules};
 pub use rulings::{RulingChange, anchor_of_key, decisions_on, keep_rulings, key_of_anchor, subjects_ruled};
 pub use secrets::{FamilySecrets, SecretView, family_secrets, note_secret_view, secrets_around};
-pub use show::{PersonView, RecordView, find_person, show_person};
+pub use show::{FieldView, PersonView, RecordView, find_person, show_person};
 pub use snapshots::{
     MissingRecord, Sweep, allow_sweep, finish_sweep, list_sweeps, mark_begin, mark_end, missing_records,
     open_sweeps, take_sweep, wait_for_operator,
 };
-pub use state::{MatcherAt, RegistryState, matcher_at, registry_state};
+pub use state::{MatcherAt, MatcherStanding, RegistryState, matcher_at, matcher_standing, registry_state};
 pub use versions::{
     MarkerRow, Received, Unreadable, keep_former, keep_late_versions, keep_markers, keep_unreadable,
     keep_versions,

@@ -5,11 +5,15 @@ use crate::known::{Found, Seeds, known_around};
 use crate::{Present, StoreError, catalogue_of, present, present_at};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::{FieldCatalogue, FingerprintKey, PersonId, RecordKey, StateHash, Terms, person_hash};
+use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgPool};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Records of one page: few enough that a page with all around fits in memory many times over.
 const PAGE: i64 = 500;
+/// Records of persons told already that are remembered at most, so that pages to come do not read these persons again for each of
+/// their records: about 100 MB. Of more records some are read again, and nothing else changes.
+const MOST_REMEMBERED: usize = 4_000_000;
 /// Records that a page may read with all around it.
 const MOST_RECORDS: usize = 200_000;
 
@@ -27,37 +31,70 @@ pub struct PersonPage {
 pub struct PersonPages {
     until: Option<DateTime<Utc>>,
     after: Option<String>,
+    records: i64,
+    /// Digests of records ahead whose persons were in a page before.
+    told: HashSet<[u8; 16]>,
 }
 
 impl PersonPages {
     /// From the first page on: what had been received by a moment, or all.
-    pub const fn new(until: Option<DateTime<Utc>>) -> Self {
-        Self { until, after: Some(String::new()) }
+    pub fn new(until: Option<DateTime<Utc>>) -> Self {
+        Self::of(until, PAGE)
+    }
+
+    /// The same in pages of so many records.
+    pub fn of(until: Option<DateTime<Utc>>, records: i64) -> Self {
+        Self { until, after: Some(String::new()), records, told: HashSet::new() }
     }
 
     /// The next page; none after the last.
     pub async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<PersonPage>, StoreError> {
-        let Some(after) = self.after.take() else { return Ok(None) };
-        let keys: Vec<String> = sqlx::query_scalar(
-            "select record_key from record_latest where record_key > $1 order by 1 limit $2",
-        )
-        .bind(after)
-        .bind(PAGE)
-        .fetch_all(&mut *connection)
-        .await?;
-        self.after = keys.last().cloned();
-        if keys.is_empty() {
-            return Ok(None);
+        while let Some(after) = self.after.take() {
+            let keys: Vec<String> = sqlx::query_scalar(
+                "select record_key from record_latest where record_key > $1 order by 1 limit $2",
+            )
+            .bind(after)
+            .bind(self.records)
+            .fetch_all(&mut *connection)
+            .await?;
+            self.after = keys.last().cloned();
+            // A person begins with its first record: whoever was told is in no page to come.
+            let records: BTreeSet<String> =
+                keys.into_iter().filter(|key| !self.told.remove(&digest(key))).collect();
+            if !records.is_empty() {
+                return self.page(connection, records).await.map(Some);
+            }
         }
-        let seeds = Seeds { keys: BTreeSet::new(), records: keys.into_iter().collect() };
+        Ok(None)
+    }
+
+    async fn page(
+        &mut self,
+        connection: &mut PgConnection,
+        records: BTreeSet<String>,
+    ) -> Result<PersonPage, StoreError> {
+        let seeds = Seeds { keys: BTreeSet::new(), records };
         let found = known_around(connection, &seeds, self.until, MOST_RECORDS).await?;
         let begins = |anchor: &&str| {
             let first: Option<&RecordKey> = found.known.records_at(anchor).next();
             first.is_some_and(|first| seeds.records.contains(first.as_str()))
         };
-        let anchors = found.known.anchors().filter(begins).map(ToOwned::to_owned).collect();
-        Ok(Some(PersonPage { found, anchors }))
+        let anchors: Vec<String> = found.known.anchors().filter(begins).map(ToOwned::to_owned).collect();
+        let end = self.after.as_deref().unwrap_or_default();
+        let ahead = anchors.iter().flat_map(|anchor| found.known.records_at(anchor));
+        for key in ahead.map(RecordKey::as_str).filter(|key| *key > end) {
+            if self.told.len() < MOST_REMEMBERED {
+                self.told.insert(digest(key));
+            }
+        }
+        Ok(PersonPage { found, anchors })
     }
+}
+
+/// Half a SHA-256: no two keys that ever come have the same.
+fn digest(key: &str) -> [u8; 16] {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.first_chunk::<16>().copied().unwrap_or_default()
 }
 
 /// The state hash that a registry would have that had received only what came by a moment: the same pure merge over the

@@ -43,6 +43,11 @@ impl Kept {
 pub struct FamilySecrets(Vec<Kept>);
 
 impl FamilySecrets {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether what an item said is secret: on a legal day, as known at a moment (none: now).
     pub fn hides(&self, field: &FieldName, valid_on: NaiveDate, known_at: Option<DateTime<Utc>>) -> bool {
         self.0.iter().any(|kept| {

@@ -72,6 +72,27 @@ pub async fn matcher_at(pool: &PgPool) -> Result<MatcherAt, StoreError> {
     })
 }
 
+/// How the matcher stands: how far it is, and whether somebody is at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatcherStanding {
+    /// How far it is.
+    pub at: MatcherAt,
+    /// For how long nobody has held its lease; 0 while somebody does, and where nobody ever has.
+    pub unattended_seconds: f64,
+}
+
+/// How the matcher stands that works under a lease of this name.
+pub async fn matcher_standing(pool: &PgPool, lease: &str) -> Result<MatcherStanding, StoreError> {
+    let at = matcher_at(pool).await?;
+    let unattended: Option<f64> = sqlx::query_scalar(
+        "select greatest(extract(epoch from now() - until), 0)::float8 from lease where name = $1",
+    )
+    .bind(lease)
+    .fetch_optional(pool)
+    .await?;
+    Ok(MatcherStanding { at, unattended_seconds: unattended.unwrap_or_default() })
+}
+
 /// The hashes of those persons that have records: an id without any is history, not state.
 async fn page(connection: &mut PgConnection, persons: &[PersonId]) -> Result<Vec<[u8; 32]>, StoreError> {
     let anchors = anchors_leading_to(connection, persons).await?;

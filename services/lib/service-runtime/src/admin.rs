@@ -75,7 +75,12 @@ async fn readyz(State(runtime): State<Runtime>) -> Response {
     let is_draining = runtime.drain.is_requested();
     let is_ready = runtime.readiness.is_ready() && !is_draining;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({ "ready": is_ready, "draining": is_draining, "checks": runtime.readiness.states() });
+    let body = json!({
+        "ready": is_ready,
+        "draining": is_draining,
+        "checks": runtime.readiness.states(),
+        "details": runtime.readiness.details(),
+    });
     (status, Json(body)).into_response()
 }
 
@@ -105,6 +110,10 @@ mod tests {
         let address = serve(&AdminConfig::default(), &runtime).await.unwrap();
         assert!(ask(address, "/healthz").await.starts_with("HTTP/1.1 200"));
         assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 503"));
+        let detail = runtime.readiness.detail("matcher");
+        assert!(ask(address, "/readyz").await.contains("\"details\":{\"matcher\":null}"));
+        detail.set(json!({ "waiting": 3 }));
+        assert!(ask(address, "/readyz").await.contains("\"details\":{\"matcher\":{\"waiting\":3}}"));
         registry.set(true);
         assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         assert!(ask(address, "/metrics").await.contains("dansync_ready{check=\"registry\"} 1"));

@@ -27,6 +27,6 @@ pub use drain::Drain;
 pub use exit::ExitClass;
 pub use identifier::quoted_identifier;
 pub use metrics::Metrics;
-pub use readiness::Readiness;
+pub use readiness::{Detail, Readiness};
 pub use runtime::Runtime;
 pub use tasks::{Fate, Tasks};

@@ -3,13 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value;
+
 use crate::metrics::{Gauge, Gauges, Label, LabelSets, Metrics, catalogue};
 
-/// The checks of a process; shown at `/readyz` and as `dansync_ready{check}`.
+/// The checks of a process; shown at `/readyz` and as `dansync_ready{check}`. Beside them details, which say how a part stands
+/// that readiness does not depend on.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     gauges: Gauges<1>,
     checks: Arc<Mutex<BTreeMap<&'static str, bool>>>,
+    details: Arc<Mutex<BTreeMap<&'static str, Value>>>,
+}
+
+/// One detail, held by whoever knows it; no value of a person belongs in it.
+#[derive(Debug, Clone)]
+pub struct Detail {
+    name: &'static str,
+    details: Arc<Mutex<BTreeMap<&'static str, Value>>>,
 }
 
 /// One check, held by whoever knows its state.
@@ -23,13 +34,28 @@ pub struct Check {
 impl Readiness {
     /// Without checks: ready.
     pub fn new(metrics: &Metrics) -> Self {
-        Self { gauges: metrics.gauges(&catalogue::READY, LabelSets::none()), checks: Arc::default() }
+        Self {
+            gauges: metrics.gauges(&catalogue::READY, LabelSets::none()),
+            checks: Arc::default(),
+            details: Arc::default(),
+        }
     }
 
     /// A check that fails until [`Check::set`] says otherwise. Asking again for the same name shares the state.
     pub fn check(&self, name: &'static str) -> Check {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_insert(false);
         Check { name, gauge: self.gauges.with([Label::fixed(name)]), checks: Arc::clone(&self.checks) }
+    }
+
+    /// A detail that is null until [`Detail::set`] says otherwise.
+    pub fn detail(&self, name: &'static str) -> Detail {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner).entry(name).or_default();
+        Detail { name, details: Arc::clone(&self.details) }
+    }
+
+    /// Every detail, by name.
+    pub fn details(&self) -> BTreeMap<&'static str, Value> {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether every check passes.
@@ -40,6 +66,13 @@ impl Readiness {
     /// Every check with its state, by name.
     pub fn states(&self) -> BTreeMap<&'static str, bool> {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Detail {
+    /// So it stands from now on.
+    pub fn set(&self, value: Value) {
+        self.details.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name, value);
     }
 }
 

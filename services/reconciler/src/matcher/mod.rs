@@ -26,7 +26,7 @@ use registry_store::{
 };
 
 /// The lease of whoever matches.
-const LEASE: &str = "matcher";
+pub(crate) const LEASE: &str = "matcher";
 /// How long it lasts without being renewed: longer than any step.
 const LEASE_SECONDS: i32 = 30;
 

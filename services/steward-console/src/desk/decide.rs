@@ -5,9 +5,10 @@ use super::chain::{self, Chained};
 use super::decision_row::DecisionRow;
 use super::identity_row::{IdentityRow, needs_a_second};
 use super::open::{Desk, DeskError};
-use super::{proposal, show_case};
+use super::{held, proposal, show_case};
 use crate::access::user::{self, Role, UserError};
 use crate::audit::{self, Actor, Channel, Entry};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
@@ -34,6 +35,8 @@ pub struct DecideRequest {
 pub enum Decided {
     /// It is recorded: a decision with this id.
     Recorded(Uuid),
+    /// It is about a value: recorded under this id when its undo window is over.
+    Held(Uuid, DateTime<Utc>),
     /// It moves persons: a proposal with this id waits for a second steward.
     Proposed(Uuid),
 }
@@ -87,6 +90,21 @@ pub enum DecideError {
     /// Somebody else has the case.
     #[error("another steward has this case on the desk; ask them to release it")]
     Claimed,
+    /// A decision about the case can still be undone.
+    #[error(
+        "a decision about this case is within its undo window; undo it with `dansync case undo`, or decide when it is over"
+    )]
+    Held,
+    /// It is recorded.
+    #[error(
+        "decision: it is recorded and cannot be undone any more; take it back by another decision: `dansync case reverse`"
+    )]
+    WindowOver,
+    /// It was never recorded.
+    #[error(
+        "decision: it was undone, or given up because the case had changed, and is not recorded; decide the case anew"
+    )]
+    Undone,
     /// The reason is missing, too short or too long.
     #[error("a reason has 10 to 2000 characters; name the document, the rule or the result of verification")]
     Reason,
@@ -116,11 +134,18 @@ pub async fn decide(desk: &Desk, actor: &Actor, request: &DecideRequest) -> Resu
     if sheet.claim.as_ref().is_some_and(|claim| claim.claimed_by != actor.name) {
         return Err(DecideError::Claimed);
     }
+    if sheet.held.is_some() {
+        return Err(DecideError::Held);
+    }
     let case = AboutCase { case_id: &request.case_id, follows: request.follows, seen: &request.seen, reason };
     match &request.action {
         Action::TakeValue(takes) => {
             let row = DecisionRow::taking(&sheet, takes, &desk.key, desk.clock.now())
                 .ok_or(DecideError::NotTakeable)?;
+            if desk.undo_window > TimeDelta::zero() {
+                let until = held::hold(desk, actor, &case, &row).await?;
+                return Ok(Decided::Held(row.decision_id, until));
+            }
             record_value(desk, actor, &case, &row).await.map(Decided::Recorded)
         }
         Action::Rule(action) => {
@@ -165,21 +190,34 @@ pub(super) async fn record_value(
     row: &DecisionRow,
 ) -> Result<Uuid, DecideError> {
     let mut transaction = desk.console.begin().await?;
-    insert(&mut transaction, row).await.map_err(taken_back_or)?;
+    put_value(&mut transaction, actor, case, row, false).await?;
+    transaction.commit().await?;
+    tracing::info!(decision = %row.decision_id, case = %case.case_id, field = %row.field, "decision recorded");
+    Ok(row.decision_id)
+}
+
+/// Records a decision about a value, one that was held or not, in a transaction that the caller ends.
+pub(super) async fn put_value(
+    transaction: &mut Transaction<'_, Postgres>,
+    actor: &Actor,
+    case: &AboutCase<'_>,
+    row: &DecisionRow,
+    was_held: bool,
+) -> Result<(), DecideError> {
+    insert(transaction, row).await.map_err(taken_back_or)?;
     let decision = Chained::Value(row.decision_id);
-    put_in_chain(&mut transaction, actor, case, decision).await?;
+    put_in_chain(transaction, actor, case, decision).await?;
     let entry = Entry {
         case_id: Some(case.case_id),
         decision_id: Some(row.decision_id),
+        held_decision_id: was_held.then_some(row.decision_id),
         field: Some(&row.field),
         takes: Some(&row.takes),
         reason: Some(case.reason),
         ..Entry::of(action_of(row.reverses, "case_decided"), actor, row.decided_at)
     };
-    audit::write(&mut *transaction, &entry).await?;
-    transaction.commit().await?;
-    tracing::info!(decision = %row.decision_id, case = %case.case_id, field = %row.field, "decision recorded");
-    Ok(row.decision_id)
+    audit::write(&mut **transaction, &entry).await?;
+    Ok(())
 }
 
 /// Records a decision about who a record belongs to, in a transaction that the caller ends.

@@ -63,6 +63,8 @@ pub struct CaseLine {
     pub sources: BTreeSet<String>,
     /// Whether a decision was recorded since it was opened.
     pub decided: bool,
+    /// Until when a decision about it can be undone, where one is held.
+    pub held_until: Option<DateTime<Utc>>,
     /// Whether a proposal waits for a second steward.
     pub proposed: bool,
     /// Who has it on the desk.
@@ -110,6 +112,7 @@ impl CaseLine {
             field: finding.field,
             subject: finding.subject,
             decided: on_desk.decided_at.is_some_and(|at| at >= case.opened_at),
+            held_until: on_desk.held_until,
             proposed: on_desk.proposed,
             claimed_by: on_desk.claimed_by,
         }

@@ -11,6 +11,8 @@ pub(super) struct OnDesk {
     pub(super) decided_at: Option<DateTime<Utc>>,
     /// Who has it on the desk.
     pub(super) claimed_by: Option<String>,
+    /// Until when the last decision about it can be undone.
+    pub(super) held_until: Option<DateTime<Utc>>,
     /// A proposal waits for a second steward.
     pub(super) proposed: bool,
 }
@@ -34,6 +36,7 @@ pub(super) async fn on_desk(
               left join console.identity_decision i on i.decision_id = c.identity_decision_id
             where c.case_id = t.case_id) as decided_at,
            (select claimed_by from console.case_claim c where c.case_id = t.case_id) as claimed_by,
+           (select held_until from console.held_now n where n.case_id = t.case_id) as held_until,
            exists (select from console.proposal p where p.case_id = t.case_id
              and not exists (select from console.proposal_outcome o where o.proposal_id = p.proposal_id)) as proposed
          from unnest($1::text[]) as t (case_id)",

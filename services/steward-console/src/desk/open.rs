@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::database;
 use crate::rules::Rules;
 use anyhow::Context as _;
+use chrono::TimeDelta;
 use registry_rules::FingerprintKey;
 use registry_store::{StoreError, fingerprint_key};
 use secrecy::ExposeSecret as _;
@@ -25,6 +26,8 @@ pub struct Desk {
     pub(crate) clock: Arc<dyn Clock>,
     /// Whether what moves persons waits for a second steward.
     pub(crate) second_approval: bool,
+    /// How long a decision about a value can be undone; zero: it is recorded at once.
+    pub(crate) undo_window: TimeDelta,
 }
 
 /// Why the desk cannot do its work now.
@@ -64,6 +67,9 @@ impl Desk {
             key: fingerprint_key(secret.expose_secret()),
             clock,
             second_approval: config.second_approval,
+            undo_window: TimeDelta::from_std(config.undo_window.get())
+                .context("undo_window")
+                .context(ExitClass::Configuration)?,
         })
     }
 }

@@ -1,11 +1,10 @@
 //! Taking a decision back: by another decision, never by deleting.
 
-use super::chain;
 use super::decide::{AboutCase, DecideError, Decided, may_decide, reason, record_identity, record_value};
 use super::decision_row::{DecisionRow, after_the_last};
 use super::identity_row::IdentityRow;
 use super::open::Desk;
-use super::proposal;
+use super::{chain, held, proposal};
 use crate::audit::Actor;
 use chrono::{DateTime, Utc};
 use registry_rules::{RecordKey, RulingKind};
@@ -41,7 +40,9 @@ struct Earlier {
 pub async fn reverse(desk: &Desk, actor: &Actor, request: &ReverseRequest) -> Result<Decided, DecideError> {
     may_decide(desk, actor).await?;
     let reason = reason(&request.reason)?;
-    let earlier = earlier(&desk.console, request.decision_id).await?.ok_or(DecideError::UnknownDecision)?;
+    let Some(earlier) = earlier(&desk.console, request.decision_id).await? else {
+        return Err(held::why_not(&desk.console, request.decision_id).await?);
+    };
     if earlier.taken_back {
         return Err(DecideError::TakenBack);
     }

@@ -2,6 +2,7 @@
 
 use super::action::kinds_for;
 use super::claim::Claim;
+use super::held::HeldDecision;
 use super::proposal::Proposal;
 use super::shown_record::ShownRecord;
 use crate::difference::{self, Difference};
@@ -68,6 +69,8 @@ pub struct CaseSheet {
     pub seen: String,
     /// The last decision about this case.
     pub last_decision: Option<RecordedDecision>,
+    /// The decision that can still be undone.
+    pub held: Option<HeldDecision>,
     /// What waits for a second steward.
     pub proposals: Vec<Proposal>,
     /// Who has it on the desk.
@@ -223,6 +226,7 @@ impl CaseSheet {
             rulings: kinds_for(finding.kind).iter().map(|kind| kind.as_str()).collect(),
             truncated,
             last_decision: None,
+            held: None,
             proposals: Vec::new(),
             claim: None,
         }
@@ -273,7 +277,8 @@ impl Statement {
         standing: Option<&RecordKey>,
         today: NaiveDate,
     ) -> Option<Self> {
-        let report = Reported::read(record).filter(|report| report.field == field.name.as_str());
+        let report = Reported::read(record)
+            .filter(|report| report.field == field.name.as_str() && report.refusal.is_none());
         let value = match &report {
             Some(report) => report.value(field),
             None => record.fields.get(&field.name).filter(|value| !value.is_empty())?.clone(),

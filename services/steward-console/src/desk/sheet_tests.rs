@@ -131,6 +131,7 @@ fn the_json_has_stable_keys_and_no_whole_number() {
             "truncated",
             "seen",
             "last_decision",
+            "held",
             "proposals",
             "claim",
         ]

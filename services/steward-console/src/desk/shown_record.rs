@@ -5,7 +5,7 @@ use crate::rules::Rules;
 use chrono::{DateTime, Utc};
 use registry_rules::{
     ActReference, Considered, FEEDBACK, FieldName, FieldValue, FingerprintKey, IdentifierKind, PartialDate,
-    PersonId, RecordKey, SourceRecord, Standing,
+    PersonId, RecordKey, Reported, SourceRecord, Standing,
 };
 use registry_store::{CaseFacts, RecordPlace};
 use serde::Serialize;
@@ -57,7 +57,12 @@ impl ShownRecord {
     /// The records of a case: those in question first, then by person; and whether there are more than are shown.
     pub(crate) fn all(facts: &CaseFacts, rules: &Rules) -> (Vec<Self>, bool) {
         let in_question = &facts.case.finding.records;
-        let standing = facts.records.iter().filter(|record| record.standing != Standing::Withdrawn);
+        // A report that is not looked into is nothing to decide by.
+        let is_refused = |record: &SourceRecord| Reported::read(record).is_some_and(|r| r.refusal.is_some());
+        let standing = facts
+            .records
+            .iter()
+            .filter(|record| record.standing != Standing::Withdrawn && !is_refused(record));
         let mut shown: Vec<Self> = standing
             .map(|record| {
                 let asked = in_question.contains(&record.record_key);

@@ -9,6 +9,28 @@ use uuid::Uuid;
 /// Decisions of one case that are read at most: beyond it stewards are fighting, and nobody reads them.
 const MOST_DECISIONS: i64 = 200;
 
+/// The undo window of a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UndoWindow {
+    /// When it began.
+    pub held_at: DateTime<Utc>,
+    /// Until when the decision could be undone, or can.
+    pub held_until: DateTime<Utc>,
+    /// `recorded`, `undone`, or why it was given up: `changed`, `not_allowed`; none while it can be undone.
+    pub outcome: Option<String>,
+    /// Who undid it.
+    pub ended_by: Option<String>,
+    /// When it was recorded, undone or given up.
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl UndoWindow {
+    /// Whether the decision has become one.
+    pub fn is_recorded(&self) -> bool {
+        self.outcome.as_deref() == Some("recorded")
+    }
+}
+
 /// One decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct TrailEntry {
@@ -38,8 +60,17 @@ pub struct TrailEntry {
     pub decided_at: DateTime<Utc>,
     /// Why.
     pub reason: Option<String>,
+    /// The window in which it could be undone; none where it was recorded at once.
+    pub undo_window: Option<UndoWindow>,
     /// What it changed in the registry.
     pub effect: DecisionEffect,
+}
+
+impl TrailEntry {
+    /// Whether it is a decision: not one that is held, was undone or given up.
+    pub fn is_recorded(&self) -> bool {
+        self.undo_window.as_ref().is_none_or(UndoWindow::is_recorded)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -79,7 +110,26 @@ const TRAIL: &str = "
       left join console.proposal p on p.proposal_id = i.decision_id
     where c.case_id = $1 order by decided_at, decision_id limit $2";
 
-/// The decisions of a case, the first one first; of a closed case too.
+#[derive(sqlx::FromRow)]
+struct HeldColumns {
+    decision_id: Uuid,
+    takes: String,
+    reason: String,
+    held_by: String,
+    held_at: DateTime<Utc>,
+    held_until: DateTime<Utc>,
+    outcome: Option<String>,
+    ended_by: Option<String>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// The newest ones: what was undone most often is of least use.
+const HELD: &str = "
+    select h.decision_id, h.takes, h.reason, h.held_by, h.held_at, h.held_until, o.outcome, o.ended_by, o.ended_at
+    from console.held_decision h left join console.held_outcome o using (decision_id)
+    where h.case_id = $1 order by h.held_at desc, h.decision_id limit $2";
+
+/// The decisions of a case, the first one first, with those that are held, were undone or given up; of a closed case too.
 ///
 /// # Errors
 /// When a database does not answer.
@@ -92,7 +142,47 @@ pub async fn case_trail(desk: &Desk, case_id: &str) -> Result<Vec<TrailEntry>, D
         let effect = effect(desk, &row, times.get(n).copied()).await?;
         trail.push(row.entry(effect));
     }
+    let held: Vec<HeldColumns> =
+        sqlx::query_as(HELD).bind(case_id).bind(MOST_DECISIONS).fetch_all(&desk.console).await?;
+    for one in held {
+        one.put(&mut trail);
+    }
+    trail.sort_by_key(|entry| (entry.decided_at, entry.decision_id));
     Ok(trail)
+}
+
+impl HeldColumns {
+    /// Puts the window beside the decision that it led to, else in a place of its own.
+    fn put(self, trail: &mut Vec<TrailEntry>) {
+        let window = UndoWindow {
+            held_at: self.held_at,
+            held_until: self.held_until,
+            outcome: self.outcome,
+            ended_by: self.ended_by,
+            ended_at: self.ended_at,
+        };
+        if let Some(entry) = trail.iter_mut().find(|entry| entry.decision_id == self.decision_id) {
+            entry.undo_window = Some(window);
+            return;
+        }
+        trail.push(TrailEntry {
+            decision_id: self.decision_id,
+            kind: "take_value".to_owned(),
+            record: Some(self.takes),
+            anchor: None,
+            other: None,
+            other_anchor: None,
+            question: None,
+            reverses: None,
+            taken_back_by: None,
+            decided_by: self.held_by,
+            proposed_by: None,
+            decided_at: self.held_at,
+            reason: Some(self.reason),
+            undo_window: Some(window),
+            effect: DecisionEffect::default(),
+        });
+    }
 }
 
 async fn effect(
@@ -127,6 +217,7 @@ impl Columns {
             proposed_by: self.proposed_by,
             decided_at: self.decided_at,
             reason: self.reason,
+            undo_window: None,
             effect,
         }
     }

@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::visitor::Member;
 use crate::desk::{
     Action, DecideError, DecideRequest, Decided, ProposalEnd, Question, ReverseRequest, RuleAction, claim,
-    decide as decide_case, end_proposal, is_case_id, release, reverse,
+    decide as decide_case, end_proposal, is_case_id, release, reverse, undo as undo_decision,
 };
 use crate::language::Texts;
 use axum::Form;
@@ -53,6 +53,8 @@ enum Deed {
     Decide,
     /// Says who a record belongs to.
     Rule,
+    /// Undoes a decision that is held.
+    Undo,
     /// Takes a decision back.
     TakeBack,
     /// Ends a proposal.
@@ -69,6 +71,11 @@ pub(super) async fn decide(app: State<App>, member: Member, id: Path<String>, fo
 /// `POST /cases/{id}/rule`.
 pub(super) async fn rule(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
     act(&app, &member, &id, form, Deed::Rule).await
+}
+
+/// `POST /cases/{id}/undo`.
+pub(super) async fn undo(app: State<App>, member: Member, id: Path<String>, form: SentForm) -> Response {
+    act(&app, &member, &id, form, Deed::Undo).await
 }
 
 /// `POST /cases/{id}/take-back`.
@@ -100,6 +107,7 @@ async fn act(app: &App, member: &Member, id: &str, form: SentForm, deed: Deed) -
     let done = match deed {
         Deed::Decide => take_value(app, member, id, &sent).await,
         Deed::Rule => take_ruling(app, member, id, &sent).await,
+        Deed::Undo => undo_held(app, member, id, &sent).await,
         Deed::TakeBack => take_decision_back(app, member, id, &sent).await,
         Deed::End(proposal) => end_one(app, member, id, proposal, &sent).await,
         Deed::Take => take_case(app, member, id, &sent).await,
@@ -117,13 +125,24 @@ async fn act(app: &App, member: &Member, id: &str, form: SentForm, deed: Deed) -
 
 async fn take_value(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
     let takes = RecordKey::try_from(sent.takes.clone()).map_err(|_| DecideError::NotTakeable)?;
-    decide_case(&app.desk, &member.actor(), &request(id, Action::TakeValue(takes), sent)).await?;
-    Ok("/cases?decided=1".to_owned())
+    let outcome =
+        decide_case(&app.desk, &member.actor(), &request(id, Action::TakeValue(takes), sent)).await?;
+    Ok(match outcome {
+        // Where it can be undone.
+        Decided::Held(..) => after(outcome, id),
+        Decided::Recorded(_) | Decided::Proposed(_) => "/cases?decided=1".to_owned(),
+    })
 }
 
 async fn take_ruling(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
     let outcome = decide_case(&app.desk, &member.actor(), &request(id, rule_of(sent)?, sent)).await?;
     Ok(after(outcome, id))
+}
+
+async fn undo_held(app: &App, member: &Member, id: &str, sent: &Sent) -> Result<String, DecideError> {
+    let decision_id = sent.decision.parse().map_err(|_| DecideError::UnknownDecision)?;
+    undo_decision(&app.desk, &member.actor(), decision_id).await?;
+    Ok(format!("/cases/{id}#trail"))
 }
 
 async fn take_decision_back(
@@ -183,6 +202,9 @@ fn said(error: &DecideError, sent: &Sent, t: &Texts) -> FormError {
         DecideError::Question => (t.choose_a_question, "question"),
         DecideError::NoEffect => (t.no_effect, "kind"),
         DecideError::UnknownDecision | DecideError::TakenBack => (t.already_taken_back, "trail"),
+        DecideError::Held => (t.held_first, "held"),
+        DecideError::WindowOver => (t.window_over, "trail"),
+        DecideError::Undone => (t.undone_already, "trail"),
         DecideError::NoProposal => (t.no_proposal, "proposals"),
         DecideError::SamePerson => (t.same_person, "proposals"),
         DecideError::Claimed => (t.claimed_by_other, "main"),
@@ -228,6 +250,7 @@ fn rule_of(sent: &Sent) -> Result<Action, DecideError> {
 fn after(outcome: Decided, id: &str) -> String {
     match outcome {
         Decided::Recorded(_) => format!("/cases/{id}#trail"),
+        Decided::Held(..) => format!("/cases/{id}#held"),
         Decided::Proposed(_) => format!("/cases/{id}#proposals"),
     }
 }

@@ -4,7 +4,7 @@ use super::app::App;
 use super::case_acts::{FormError, Sent};
 use super::cases_page::{field_title, short};
 use super::column::Column;
-use super::decided_page::DecidedPage;
+use super::decided_page::{DecidedPage, Ended};
 use super::page::{Frame, reader_of, show};
 use super::records::Records;
 use super::refusal::Refusal;
@@ -12,8 +12,11 @@ use super::rule_form::RuleForm;
 use super::standing::{ClockText, StandingText};
 use super::trail_lines::{ProposalLine, TrailLine};
 use super::visitor::Member;
-use crate::desk::{CaseSheet, DeskError, PersonLine, TrailEntry, case_trail, is_case_id, pending, show_case};
-use crate::language::Texts;
+use crate::desk::{
+    CaseSheet, DeskError, HeldDecision, PersonLine, TrailEntry, case_trail, closed_case, is_case_id, pending,
+    show_case,
+};
+use crate::language::{Language, Texts};
 use crate::metrics::SensitiveView;
 use crate::rules::Rules;
 use crate::vocabulary;
@@ -21,7 +24,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use registry_rules::CaseKind;
+use registry_rules::{CaseKind, FieldName};
 
 #[derive(Template)]
 #[template(path = "case.html")]
@@ -43,6 +46,7 @@ pub(super) struct CasePage {
     has_report: bool,
     truncated: bool,
     decided: Option<Decided>,
+    held: Option<Held>,
     form: Option<DecideForm>,
     why_no_form: &'static str,
     records: Records,
@@ -67,6 +71,18 @@ struct Decided {
     by: String,
     at: String,
     takes: String,
+}
+
+/// The decision that can still be undone.
+#[derive(Debug)]
+struct Held {
+    id: String,
+    by: String,
+    at: String,
+    takes: String,
+    until: String,
+    until_iso: String,
+    reason: String,
 }
 
 /// What the form holds when the page is shown.
@@ -118,10 +134,14 @@ async fn page(
             let shown = Shown { sheet: &sheet, trail: &trail };
             show(status, &CasePage::of(&shown, &app.desk.rules, frame, sent, error))
         }
-        None if trail.is_empty() => Refusal::CASE_CLOSED.page(&member.visitor),
         None => {
+            let head = closed_case(&app.desk, id).await?;
+            if head.is_none() && trail.is_empty() {
+                return Ok(Refusal::CASE_CLOSED.page(&member.visitor));
+            }
             let proposals = pending(&app.desk, id).await?;
-            show(status, &DecidedPage::of(id, &trail, &proposals, frame, error))
+            let ended = Ended { id, head: head.as_ref(), trail: &trail, proposals: &proposals };
+            show(status, &DecidedPage::of(&ended, &app.desk.rules, frame, error))
         }
     })
 }
@@ -133,13 +153,30 @@ pub(super) struct Shown<'a> {
     pub(super) trail: &'a [TrailEntry],
 }
 
+/// What a case is called: its item, and its kind where that is not told by there being several values.
+pub(super) fn title_of(
+    kind: CaseKind,
+    field: Option<&FieldName>,
+    rules: &Rules,
+    language: Language,
+) -> String {
+    let named = vocabulary::case_kind(kind, language.texts());
+    match (kind, field) {
+        (CaseKind::FieldConflict, field) => field_title(field, rules, language),
+        (_, Some(field)) => format!("{named}: {}", field_title(Some(field), rules, language)),
+        (_, None) => named.to_owned(),
+    }
+}
+
 impl CasePage {
     fn of(shown: &Shown<'_>, rules: &Rules, frame: Frame, sent: &Sent, error: Option<FormError>) -> Self {
         let (sheet, t, language) = (shown.sheet, frame.t, frame.language);
         let may_decide = frame.user.as_ref().filter(|user| user.may_decide);
+        // Who waits for the end of an undo window decides nothing else meanwhile.
+        let may_decide_now = may_decide.filter(|_| sheet.held.is_none());
         let columns: Vec<_> = Column::all(sheet, rules, language);
         let is_any_takeable = columns.iter().any(|column| column.not_takeable.is_none());
-        let form = may_decide.filter(|_| is_any_takeable).map(|user| DecideForm {
+        let form = may_decide_now.filter(|_| is_any_takeable).map(|user| DecideForm {
             form_token: user.form_token.clone(),
             seen: sheet.seen.clone(),
             follows: sheet
@@ -155,14 +192,7 @@ impl CasePage {
         Self {
             id: sheet.case_id.clone(),
             short: short(&sheet.case_id),
-            title: match (sheet.kind, &sheet.field) {
-                (CaseKind::FieldConflict, field) => field_title(field.as_ref(), rules, language),
-                (kind, Some(field)) => {
-                    let item = field_title(Some(field), rules, language);
-                    format!("{}: {item}", vocabulary::case_kind(kind, t))
-                }
-                (kind, None) => vocabulary::case_kind(kind, t).to_owned(),
-            },
+            title: title_of(sheet.kind, sheet.field.as_ref(), rules, language),
             article,
             kind: vocabulary::case_kind(sheet.kind, t),
             standing: StandingText::of_sheet(sheet, language),
@@ -177,16 +207,35 @@ impl CasePage {
                 at: vocabulary::moment(last.decided_at),
                 takes: vocabulary::masked(&last.takes),
             }),
+            held: sheet.held.as_ref().map(Held::of),
             records: Records::of(sheet, rules, language),
-            rule_form: may_decide.map(|user| RuleForm::of(sheet, user, sent, t)),
+            rule_form: may_decide_now.map(|user| RuleForm::of(sheet, user, sent, t)),
             trail: TrailLine::all(shown.trail, language),
             proposals: ProposalLine::all(&sheet.proposals, Some(sheet), reader_of(&frame), t),
             form_token: may_decide.map(|user| user.form_token.clone()),
-            why_no_form: if is_any_takeable { t.reader_only } else { t.no_value_to_take },
+            why_no_form: match (may_decide, is_any_takeable) {
+                (Some(_), true) => t.held_first,
+                (None, true) => t.reader_only,
+                (_, false) => t.no_value_to_take,
+            },
             frame,
             columns,
             form,
             error,
+        }
+    }
+}
+
+impl Held {
+    fn of(held: &HeldDecision) -> Self {
+        Self {
+            id: held.decision_id.to_string(),
+            by: held.held_by.clone(),
+            at: vocabulary::moment_to_second(held.held_at),
+            takes: vocabulary::masked(&held.takes),
+            until: vocabulary::moment_to_second(held.held_until),
+            until_iso: held.held_until.to_rfc3339(),
+            reason: held.reason.clone(),
         }
     }
 }

@@ -122,7 +122,7 @@ fn the_form_offers_what_can_be_taken_and_preselects_nothing() {
 #[test]
 fn a_reader_sees_no_form() {
     let html = rendered(&sheet(), Language::Vietnamese, Role::Reader, None);
-    for form in ["/decide", "/rule", "/claim", "/take-back", "/proposals/"] {
+    for form in ["/decide", "/rule", "/claim", "/undo", "/take-back", "/proposals/"] {
         assert!(!html.contains(form), "{form}");
     }
     assert!(html.contains("chỉ được xem"));
@@ -199,6 +199,32 @@ fn an_error_leads_to_its_field_and_a_decision_on_its_way_is_shown() {
     assert!(html.contains("href=\"#reason\"") && html.contains("role=\"alert\""));
     assert!(html.contains("Đã ghi quyết định") && html.contains("binh"));
     assert!(html.contains(&format!("name=\"follows\" value=\"{}\"", Uuid::nil())));
+}
+
+#[test]
+fn a_held_decision_can_be_undone_and_keeps_other_forms_away() {
+    let mut sheet = sheet();
+    sheet.held = Some(crate::desk::HeldDecision {
+        decision_id: Uuid::from_u128(9),
+        takes: "residence/person/R-77/resident".to_owned(),
+        reason: "đã xem giấy khai sinh".to_owned(),
+        held_by: "binh".to_owned(),
+        held_at: "2026-11-22T17:03:07Z".parse().unwrap(),
+        held_until: "2026-11-22T17:13:07Z".parse().unwrap(),
+    });
+    for (language, words) in [
+        (Language::Vietnamese, ["Hoàn tác quyết định", "Hồ sơ đang có một quyết định được giữ lại"]),
+        (Language::English, ["Undo the decision", "A decision about this case is held"]),
+    ] {
+        let html = rendered(&sheet, language, Role::Steward, None);
+        let parts = ["23/11/2026 00:13:07", "/undo\"", "id=\"held\"", "binh"];
+        for text in parts.into_iter().chain(words) {
+            assert!(html.contains(text), "{text} is missing in\n{html}");
+        }
+        assert!(!html.contains("/decide\"") && !html.contains("/rule\""));
+    }
+    let html = rendered(&sheet, Language::Vietnamese, Role::Reader, None);
+    assert!(html.contains("23/11/2026 00:13:07") && !html.contains("/undo"));
 }
 
 #[test]

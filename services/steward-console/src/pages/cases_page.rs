@@ -43,6 +43,7 @@ struct Row {
     opened: String,
     opened_iso: String,
     decided: bool,
+    held_until: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,6 +116,7 @@ impl Row {
             opened: vocabulary::moment(case.opened_at),
             opened_iso: case.opened_at.to_rfc3339(),
             decided: case.decided,
+            held_until: case.held_until.map(vocabulary::moment_to_second),
             id,
         }
     }

@@ -24,6 +24,7 @@ fn line(case_id: &str, decided: bool) -> CaseLine {
         subject: CaseSubject::Person(uuid::Uuid::from_u128(42)),
         sources: ["civil_status", "residence"].map(ToOwned::to_owned).into(),
         decided,
+        held_until: None,
         proposed: false,
         claimed_by: None,
     }

@@ -23,6 +23,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/cases/{id}", get(case_page::show_page))
         .route("/cases/{id}/decide", post(case_acts::decide))
         .route("/cases/{id}/rule", post(case_acts::rule))
+        .route("/cases/{id}/undo", post(case_acts::undo))
         .route("/cases/{id}/take-back", post(case_acts::take_back))
         .route("/cases/{id}/claim", post(case_acts::take))
         .route("/cases/{id}/proposals/{proposal}", post(case_acts::end))

@@ -12,11 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ROUTES: [&str; 7] =
     ["/", "/sign-in", "/language/en", "/cases", "/cases/c0ffee", "/static/none.css", "/no/such/page"];
-const CHANGING: [&str; 7] = [
+const CHANGING: [&str; 8] = [
     "/sign-in",
     "/sign-out",
     "/cases/c0ffee/decide",
     "/cases/c0ffee/rule",
+    "/cases/c0ffee/undo",
     "/cases/c0ffee/take-back",
     "/cases/c0ffee/claim",
     "/cases/c0ffee/proposals/6f1c9f6e-0d1f-4a52-8f0e-3f2a8f1f6f10",

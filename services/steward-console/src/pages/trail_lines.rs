@@ -1,9 +1,10 @@
 //! What was decided about a case and what waits for a second steward, in the reader's language.
 
 use super::cases_page::short;
-use crate::desk::{CaseSheet, Proposal, TrailEntry};
+use crate::desk::{CaseSheet, Proposal, TrailEntry, UndoWindow};
 use crate::language::{Language, Texts};
 use crate::vocabulary;
+use chrono::{DateTime, Utc};
 use registry_rules::RulingKind;
 use registry_store::AnchorMove;
 
@@ -21,6 +22,10 @@ pub(super) struct TrailLine {
     pub(super) reason: String,
     pub(super) takes_back: Option<String>,
     pub(super) taken_back_by: Option<String>,
+    /// It is a decision: not one that is held, was undone or given up.
+    pub(super) recorded: bool,
+    /// What there is to say of its undo window.
+    pub(super) window: Option<String>,
     pub(super) arrived: Option<String>,
     pub(super) moved: Vec<Moved>,
 }
@@ -74,9 +79,26 @@ impl TrailLine {
             reason: entry.reason.clone().unwrap_or_default(),
             takes_back: entry.reverses.map(id),
             taken_back_by: entry.taken_back_by.map(id),
+            recorded: entry.is_recorded(),
+            window: entry.undo_window.as_ref().map(|window| window_text(window, t)),
             arrived: entry.effect.received_at.map(vocabulary::moment),
             moved: entry.effect.moved.iter().map(moved).collect(),
         }
+    }
+}
+
+/// The undo window of a decision in words.
+fn window_text(window: &UndoWindow, t: &Texts) -> String {
+    let at = |at: Option<DateTime<Utc>>| at.map(vocabulary::moment_to_second).unwrap_or_default();
+    match window.outcome.as_deref() {
+        None => format!("{} {}", t.held_until, vocabulary::moment_to_second(window.held_until)),
+        Some("undone") => {
+            let who = window.ended_by.as_deref().unwrap_or_default();
+            format!("{} {who}, {}", t.undone_by, at(window.ended_at))
+        }
+        Some("changed") => t.given_up_changed.to_owned(),
+        Some("not_allowed") => t.given_up_not_allowed.to_owned(),
+        Some(_) => format!("{} {}", t.recorded_after_window, vocabulary::moment_to_second(window.held_at)),
     }
 }
 
@@ -140,6 +162,30 @@ pub(super) fn question(code: &str, t: &Texts) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_end_of_an_undo_window_has_words_of_its_own() {
+        let at: DateTime<Utc> = "2026-11-22T17:03:07Z".parse().unwrap();
+        for t in [Language::Vietnamese, Language::English].map(Language::texts) {
+            let mut words: Vec<String> =
+                [None, Some("recorded"), Some("undone"), Some("changed"), Some("not_allowed")]
+                    .map(|outcome| {
+                        let window = UndoWindow {
+                            held_at: at,
+                            held_until: at,
+                            outcome: outcome.map(ToOwned::to_owned),
+                            ended_by: Some("binh".to_owned()),
+                            ended_at: Some(at),
+                        };
+                        window_text(&window, t)
+                    })
+                    .to_vec();
+            assert!(words[2].contains("binh") && words[2].contains("23/11/2026 00:03:07"), "{words:?}");
+            words.sort();
+            words.dedup();
+            assert_eq!(words.len(), 5);
+        }
+    }
 
     #[test]
     fn every_kind_and_question_has_words() {

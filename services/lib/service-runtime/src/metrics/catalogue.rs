@@ -117,6 +117,10 @@ families! {
         "Blocks that came over their bound: their records are not compared by that rule.";
     GaugeFamily MATCHER_BACKLOG "dansync_matcher_backlog_records" []
         "Changed rows and source keys that wait for the matcher.";
+    GaugeFamily MATCHER_STANDING "dansync_matcher_standing" ["standing"]
+        "1 for how far the matcher is: off, sweeping (which links there will be is open), live.";
+    GaugeFamily MATCHER_UNATTENDED "dansync_matcher_unattended_seconds" []
+        "For how long nobody has held the matcher's lease; 0 while somebody does.";
     GaugeFamily MATCHER_FOUND "dansync_matcher_found" ["what"]
         "Links that stand, pairs that wait for a human, blocks over their bound.";
     CounterFamily SERIALIZATION_RETRIES "dansync_serialization_retries_total" ["service"]
