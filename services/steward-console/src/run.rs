@@ -7,7 +7,7 @@ use crate::metrics::ConsoleMetrics;
 use crate::pages::{App, PublicAddress, router};
 use anyhow::Context as _;
 use service_runtime::backoff::{Attempt, GaveUp, Policy, retry};
-use service_runtime::{ExitClass, Fate, Runtime};
+use service_runtime::{ExitClass, Fate, Running, Runtime};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,11 @@ const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// # Errors
 /// Configuration faults (exit 78), among them a database without the console's tables or a port in use; a task that
 /// failed.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     config.check()?;
     let desk = Desk::open(&config, Arc::clone(&runtime.clock))?;
     let listener = TcpListener::bind(config.listen)
