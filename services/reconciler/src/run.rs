@@ -15,7 +15,7 @@ use registry_rules::FEEDBACK;
 use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::{Clock, DatabaseConfig, Drain, ExitClass, Readiness, Runtime};
+use service_runtime::{Clock, DatabaseConfig, Drain, ExitClass, Readiness, Running, Runtime};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -100,7 +100,11 @@ impl Shared {
 }
 
 /// Runs a reconciler until the drain; returns when everything under way has ended.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let catalogue = std::fs::read_to_string(&config.catalogue)
         .with_context(|| format!("catalogue: {} cannot be read", config.catalogue.display()))
         .context(ExitClass::Configuration)?;
