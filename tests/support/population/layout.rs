@@ -100,7 +100,7 @@ pub(super) const PERSONS: Layout = Layout {
     identity: Some("ma_cong_dan"),
     junk: &[
         ("gioi_tinh", "X"),
-        ("dan_toc", "41"),
+        ("dan_toc", "57"),
         ("quoc_tich", "VNM"),
         ("ngay_sinh", "1988-13-01"),
         ("so_dinh_danh", "12345678901"),
