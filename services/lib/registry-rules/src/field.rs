@@ -120,6 +120,12 @@ impl FieldValue {
         }
     }
 
+    /// Whether another value says the same, be it with fewer parts: a name in full, with or without its words told apart.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let in_full = self.part("full");
+        self == other || in_full.is_some() && in_full == other.part("full")
+    }
+
     /// The scalar.
     pub fn text(&self) -> Option<&str> {
         self.part("")
