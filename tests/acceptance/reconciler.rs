@@ -132,7 +132,9 @@ async fn nobody_is_told_half_a_person() {
         assert_eq!(published(&world.pool).await, 0, "the residence database is not read yet");
     }
     world.snapshot(&reconciler, "residence", 1, &[]).await;
+    assert_eq!(indexes_of_records(&world.pool).await, 1, "only the primary key while records are kept");
     assert_eq!(reconciler.advance().await.unwrap(), LoadStage::Attach);
+    assert_eq!(indexes_of_records(&world.pool).await, 5, "and all of them before anybody looks");
     let early = world.batch(family(4));
     assert!(matches!(reconciler.apply(&early).await.unwrap(), Applied::Loading(LoadStage::Attach)));
     settle(&reconciler).await;
@@ -145,6 +147,11 @@ async fn nobody_is_told_half_a_person() {
     let relatives = serde_json::to_string(&relatives.value).unwrap();
     assert!(relatives.contains(&husband) && relatives.contains(&wife));
     apply(&reconciler, &early).await;
+}
+
+async fn indexes_of_records(pool: &PgPool) -> i64 {
+    let indexes = "select count(*) from pg_index where indrelid = 'record_latest'::regclass and indisvalid";
+    sqlx::query_scalar(indexes).fetch_one(pool).await.unwrap()
 }
 
 #[tokio::test]

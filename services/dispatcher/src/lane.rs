@@ -19,16 +19,18 @@ use sqlx::PgConnection;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::time::MissedTickBehavior;
 
 /// Persons in one send: a few hundred kilobytes, a few milliseconds at the receiver.
 const BATCH: i64 = 500;
 /// Shortest time from one pass to the next: under load a pass then takes several changes along, and three commits are paid
-/// once for all of them. A lone change does not wait.
+/// once for all of them. A lone change does not wait. Where a pass takes long the lane rests as long as it worked, up to
+/// [`LONGEST_PACE`] times this, unless more waits than one pass takes: on a busy machine it then leaves room to the others.
 const DATABASE_PACE: Duration = Duration::from_millis(15);
 /// The same for a topic. Each pass is a Kafka transaction as well, which costs the broker milliseconds of processor time
 /// however few records it holds, and whoever reads a topic is not waiting for an answer.
 const TOPIC_PACE: Duration = Duration::from_millis(250);
+/// See [`DATABASE_PACE`].
+const LONGEST_PACE: u32 = 5;
 /// A look without having been woken; also finds what was parked.
 const LOOK: Duration = Duration::from_millis(250);
 /// How long a silent holder keeps its lane.
@@ -58,6 +60,8 @@ pub(crate) struct Lane {
 #[derive(Debug, PartialEq, Eq)]
 enum Pass {
     Sent,
+    /// As many as one pass takes: there are more.
+    Full,
     Idle,
     /// Another instance has the lane.
     Lost,
@@ -113,6 +117,12 @@ impl Lane {
         }
     }
 
+    /// From the beginning of a pass that took so long to that of the next.
+    fn rest(&self, took: Duration, is_full: bool) -> Duration {
+        let pace = self.pace();
+        if is_full { pace } else { (took * 2).clamp(pace, pace * LONGEST_PACE) }
+    }
+
     /// Sends until the drain, or until another instance has the lane.
     pub(crate) async fn run(mut self) {
         let (shared, lease) = (self.shared.clone(), self.lease.clone());
@@ -132,12 +142,15 @@ impl Lane {
     async fn work(&mut self) {
         let mut woken = self.shared.wake.lanes();
         let mut backoff = Backoff::new(Policy::DEPENDENCY);
-        let mut pace = tokio::time::interval(self.pace());
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut began = Instant::now();
+        let mut rest = Duration::ZERO;
         while !self.shared.drain.is_requested() {
-            pace.tick().await;
+            tokio::time::sleep_until((began + rest).into()).await;
             woken.borrow_and_update();
-            let error = match self.pass().await {
+            began = Instant::now();
+            let passed = self.pass().await;
+            rest = self.rest(began.elapsed(), matches!(passed, Ok(Pass::Full)));
+            let error = match passed {
                 Ok(Pass::Lost) | Err(LaneError::Receiver(ReceiverError::Fenced)) => return,
                 Ok(done) => {
                     backoff.reset();
@@ -194,6 +207,8 @@ impl Lane {
 
     async fn pass(&mut self) -> Result<Pass, LaneError> {
         let open = self.open().await?;
+        let is_full = i64::try_from(open.len()).is_ok_and(|open| open >= BATCH);
+        let done = if is_full { Pass::Full } else { Pass::Sent };
         if open.is_empty() && !self.is_look_due() {
             return Ok(Pass::Idle);
         }
@@ -209,7 +224,7 @@ impl Lane {
         let turns = match self.mark(&in_use, open).await? {
             Marked::Lost => return Ok(Pass::Lost),
             // Settled without the receiver, or another version is in force by now.
-            Marked::Again => return Ok(Pass::Sent),
+            Marked::Again => return Ok(done),
             Marked::Turns(turns) => turns,
         };
         // Kept for the next pass; after a failure and when idle it is looked up and opened again.
@@ -229,7 +244,7 @@ impl Lane {
         };
         crash_point!("deliver.before-outcome");
         self.settle(&turns, &received).await?;
-        Ok(Pass::Sent)
+        Ok(done)
     }
 
     /// Makes the receiver ready for what is in force, before anything is locked: opening a topic takes its time. None when

@@ -11,7 +11,7 @@ use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
 use registry_rules::{FieldCatalogue, MasterKey};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::{Clock, Drain, ExitClass, Readiness, Runtime, Tasks};
+use service_runtime::{Clock, Drain, ExitClass, Readiness, Running, Runtime, Tasks};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,7 +48,11 @@ pub(crate) struct Shared {
 }
 
 /// Runs a dispatcher until the drain; returns when everything under way has ended.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let shared = shared(config, &runtime)?;
     // Known from the start, so that nobody sees an instance ready that has not begun.
     for part in ["authorise", "lanes"] {

@@ -17,9 +17,9 @@ use event_log::ControlEvent;
 use registry_rules::{Decision, DecisionError, IdentityDecision, PersonId, RecordKey, STEWARD, SourceRecord};
 use registry_store::{
     Attached, LoadStage, Outcomes, RulingChange, StoreError, activate_rules, begin_attaching, begin_ruling,
-    fence_positions, keep_decisions, keep_former, keep_markers, keep_rulings, keep_unreadable, keep_versions,
-    mark_begin, mark_end, mark_fences, move_positions, move_versions, open_day, persons_of_records,
-    put_latest, reattach, records_decided, subjects_ruled,
+    fence_positions, keep_decisions, keep_former, keep_late_versions, keep_markers, keep_rulings,
+    keep_unreadable, keep_versions, mark_begin, mark_end, mark_fences, move_positions, move_versions,
+    open_day, persons_of_records, put_latest, reattach, records_decided, subjects_ruled,
 };
 use service_runtime::crash_point;
 use sqlx::PgConnection;
@@ -112,6 +112,7 @@ impl Reconciler {
         summary: &mut Summary,
     ) -> Result<(), StoreError> {
         keep_versions(connection, &kept.versions).await?;
+        keep_late_versions(connection, &kept.late).await?;
         let decisions = decisions(kept);
         keep_decisions(connection, &decisions).await?;
         keep_former(connection, &former_keys(kept)).await?;

@@ -242,5 +242,6 @@ fn latest_row(change: &Change<'_>, offer: Option<&Offer>, attached: Attached) ->
         relation_to_head,
         relation_group: group,
         attached,
+        is_new: change.old.is_none(),
     }
 }

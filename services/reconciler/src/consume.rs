@@ -107,7 +107,10 @@ async fn load(shared: &Shared, log: &mut Log) -> anyhow::Result<bool> {
 async fn follow(shared: &Shared, log: &mut Log) -> anyhow::Result<()> {
     while let Some(batch) = shared.drain.unless_requested(log.consumer.next_batch()).await {
         let Some(part) = log.part(shared, batch).await? else { break };
-        let Some(positions) = apply_part(shared, part).await? else { break };
+        shared.log.begin();
+        let applied = apply_part(shared, part).await;
+        shared.log.end();
+        let Some(positions) = applied? else { break };
         log.consumer.commit_hint(positions);
     }
     Ok(())

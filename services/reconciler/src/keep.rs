@@ -33,8 +33,10 @@ pub(crate) enum SnapshotMark<'b> {
 /// What a batch means.
 #[derive(Debug, Default)]
 pub(crate) struct Kept<'b> {
-    /// Versions to be kept as received.
+    /// Versions to be kept as received, each newer than all before it of its record.
     pub(crate) versions: Vec<&'b Received>,
+    /// Versions that came after a newer one of their record, to be kept where they are not yet.
+    pub(crate) late: Vec<&'b Received>,
     /// Records that say something new, by key: only the last word of each.
     pub(crate) changes: BTreeMap<&'b str, Change<'b>>,
     /// Records that say the same in a newer version.
@@ -131,11 +133,12 @@ impl<'b> Kept<'b> {
             counts.duplicate += 1;
             return;
         }
-        self.versions.push(received);
         if course.version > Some(version) {
+            self.late.push(received);
             counts.stale += 1;
             return;
         }
+        self.versions.push(received);
         if course.hash == Some(received.content_hash) {
             counts.no_change += 1;
         } else {

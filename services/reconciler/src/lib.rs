@@ -24,6 +24,7 @@ mod due;
 mod figures;
 mod former;
 mod gather;
+mod giving_way;
 mod identify;
 mod incoming;
 mod keep;

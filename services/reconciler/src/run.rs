@@ -3,6 +3,7 @@
 use crate::apply::Summary;
 use crate::config::{BatchConfig, Config};
 use crate::figures::{FigureMetrics, show_figures};
+use crate::giving_way::LogActivity;
 use crate::matcher_standing::{MatcherSigns, show_matcher};
 use crate::metrics::ReconcilerMetrics;
 use crate::reconciler::{Reconciler, Settings};
@@ -14,11 +15,11 @@ use registry_rules::FEEDBACK;
 use registry_store::{LoadStage, StoreError, fingerprint_key, record_counts};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::{Clock, DatabaseConfig, Drain, ExitClass, Readiness, Runtime};
+use service_runtime::{Clock, DatabaseConfig, Drain, ExitClass, Readiness, Running, Runtime};
 use sqlx::postgres::{PgConnectOptions, PgPool};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// How often the registry is asked for what is due without anybody having said so: other instances' work, dates.
@@ -46,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) wake: Arc<Notify>,
     /// The first load has got on.
     pub(crate) loaded: Arc<Notify>,
+    /// Whether what is read from the log is being applied, after the first load.
+    pub(crate) log: Arc<LogActivity>,
     pub(crate) metrics: ReconcilerMetrics,
     pub(crate) figures: FigureMetrics,
     /// Who may report errors in what.
@@ -97,7 +100,11 @@ impl Shared {
 }
 
 /// Runs a reconciler until the drain; returns when everything under way has ended.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let catalogue = std::fs::read_to_string(&config.catalogue)
         .with_context(|| format!("catalogue: {} cannot be read", config.catalogue.display()))
         .context(ExitClass::Configuration)?;
@@ -210,6 +217,7 @@ async fn open(
         batch: config.batch,
         wake: Arc::default(),
         loaded: Arc::default(),
+        log: Arc::default(),
         clock: Arc::clone(&runtime.clock),
         drain: runtime.drain.clone(),
         readiness: runtime.readiness.clone(),
@@ -240,8 +248,12 @@ async fn work_off(shared: Shared, stays: bool) -> anyhow::Result<()> {
         if stage == LoadStage::Live && !stays {
             return Ok(());
         }
+        let began = Instant::now();
         let Some(worked) = step(&shared, stage).await? else { return Ok(()) };
         if worked {
+            if stage == LoadStage::Live {
+                shared.drain.unless_requested(shared.log.give_way(began.elapsed())).await;
+            }
             continue;
         }
         let pause = if stage.takes_records() { LOOK } else { LOAD_LOOK };

@@ -34,11 +34,15 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// Age of its first item.
     pub wait: Duration,
-    /// Shortest time from one batch to the next, unless it is full: what came in between goes together.
+    /// Shortest time from one batch to the next, unless it is full: what came in between goes together. A log that is slow to
+    /// store a batch stretches it, so that it rests as long as it worked.
     pub pace: Duration,
     /// A position without items is stored no more often than this, unless the source asks.
     pub idle: Duration,
 }
+
+/// How many times its length a slow log stretches the pace at most.
+const LONGEST_PACE: u32 = 5;
 
 /// Items with the position that they lead to.
 #[derive(Debug)]
@@ -82,6 +86,7 @@ pub struct Batcher<T> {
     sending: Option<Resume>,
     durable: Resume,
     stored_at: Instant,
+    pace: Duration,
     urgent: bool,
 }
 
@@ -99,6 +104,7 @@ impl<T> Batcher<T> {
             sending: None,
             durable: stored,
             stored_at: now,
+            pace: limits.pace,
             urgent: false,
         }
     }
@@ -188,7 +194,7 @@ impl<T> Batcher<T> {
 
     /// When the open batch may go, however small.
     fn paced_at(&self) -> Instant {
-        self.stored_at + self.limits.pace
+        self.stored_at + self.pace
     }
 
     /// The next batch, if one is due: full; or between transactions with the stream at rest or its time over. An open
@@ -233,7 +239,9 @@ impl<T> Batcher<T> {
     }
 
     /// The batch in flight is stored. Gives the position that the source may forget up to.
-    pub const fn committed(&mut self) -> u64 {
+    pub fn committed(&mut self, now: Instant) -> u64 {
+        let took = now.saturating_duration_since(self.stored_at);
+        self.pace = (took * 2).clamp(self.limits.pace, self.limits.pace * LONGEST_PACE);
         if let Some(resume) = self.sending.take() {
             self.durable = resume;
         }
@@ -313,7 +321,7 @@ mod tests {
                     }
                     Some(1..=3) if in_flight.is_some() => {
                         self.store(in_flight.take());
-                        let ack = batcher.committed();
+                        let ack = batcher.committed(self.now);
                         assert!(ack <= self.stored.position);
                         self.confirmed = self.confirmed.max(ack);
                     }
@@ -325,7 +333,7 @@ mod tests {
                     Some(_) => {}
                     None => {
                         self.store(in_flight.take());
-                        batcher.committed();
+                        batcher.committed(self.now);
                         self.last_frames(batcher, frames);
                         return true;
                     }
@@ -341,7 +349,7 @@ mod tests {
                 feed(&mut batcher, frame, self.now);
                 while let Some(batch) = batcher.next_batch(self.now, false) {
                     self.store(Some(batch));
-                    batcher.committed();
+                    batcher.committed(self.now);
                 }
             }
             self.store(batcher.last_batch(self.now));
@@ -397,7 +405,7 @@ mod tests {
         let now = start + Duration::from_secs(1);
         change(&mut batcher, 0, now);
         assert!(batcher.next_batch(now, true).is_some(), "nothing was sent for a while");
-        batcher.committed();
+        batcher.committed(now);
         let paced_at = now + LIMITS.pace;
         let now = now + Duration::from_millis(5);
         change(&mut batcher, 1, now);
@@ -405,11 +413,27 @@ mod tests {
         assert_eq!(batcher.deadline(), Some(paced_at));
         let now = paced_at;
         assert_eq!(batcher.next_batch(now, false).map(|batch| batch.items.len()), Some(1));
-        batcher.committed();
+        batcher.committed(now);
         for n in 2..6 {
             change(&mut batcher, n, now);
         }
         assert!(batcher.next_batch(now, false).is_some(), "a full batch goes at once");
+    }
+
+    #[test]
+    fn a_slow_log_rests_as_long_as_it_worked() {
+        let start = Instant::now();
+        let mut batcher = Batcher::<(u64, u32)>::resume(LIMITS, Resume::default(), start);
+        let mut now = start + Duration::from_secs(1);
+        for (n, took, rest) in [(0, 1, 25), (1, 30, 60), (2, 900, 125), (3, 1, 25)] {
+            for frame in [Frame::Begin(commit_of(n)), Frame::Event, Frame::Commit(commit_of(n) + 5)] {
+                feed(&mut batcher, frame, now);
+            }
+            now = batcher.deadline().filter(|deadline| *deadline > now && n > 0).unwrap_or(now);
+            assert!(batcher.next_batch(now, true).is_some());
+            batcher.committed(now + Duration::from_millis(took));
+            assert_eq!(batcher.paced_at(), now + Duration::from_millis(rest));
+        }
     }
 
     #[test]
@@ -426,7 +450,7 @@ mod tests {
         batcher.keepalive(200, false);
         assert!(batcher.next_batch(now, true).is_none());
         assert_eq!(batcher.next_batch(now + LIMITS.idle, true).unwrap().resume.position, 200);
-        assert_eq!(batcher.committed(), 200);
+        assert_eq!(batcher.committed(now), 200);
         batcher.keepalive(300, true);
         assert_eq!(batcher.next_batch(now + LIMITS.idle, true).unwrap().resume.position, 300);
     }

@@ -4,8 +4,8 @@ use crate::claim;
 use crate::config::Config;
 use crate::context::Context;
 use crate::halt::Halt;
-use service_runtime::Runtime;
 use service_runtime::backoff::{Backoff, Policy};
+use service_runtime::{Running, Runtime};
 use std::time::{Duration, Instant};
 
 /// Between two looks at a source that another instance has: the time a takeover may take.
@@ -18,7 +18,11 @@ const AWAY: Policy =
 const LASTING: Duration = Duration::from_secs(30);
 
 /// Captures the source until the runtime drains. Returns an error of class Configuration where a human is needed.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     let ready = runtime.readiness.check("source");
     let drain = runtime.drain.clone();
     let context = Context::new(config, runtime)?;

@@ -372,7 +372,7 @@ impl<'a> Session<'a> {
     }
 
     fn acknowledge(&mut self) {
-        let position: Position = self.batcher.committed();
+        let position: Position = self.batcher.committed(Instant::now());
         crash_point!("capture.before-acknowledge");
         self.stream.acknowledge(position);
         self.context.measures.backlog.set_count(0);

@@ -11,7 +11,7 @@ use anyhow::{Context as _, anyhow};
 use event_log::{Admin, KafkaConfig, SchemaRegistry, TopicSpec};
 use secrecy::ExposeSecret as _;
 use service_runtime::backoff::{Backoff, Policy};
-use service_runtime::{Clock, Drain, ExitClass, Readiness, Runtime};
+use service_runtime::{Clock, Drain, ExitClass, Readiness, Running, Runtime};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,11 @@ pub(crate) struct Shared {
 ///
 /// # Errors
 /// An inbox that is not as its file says (exit 78).
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     // Known from the start, so that nobody sees an instance ready that has not begun.
     for part in ["log", "source"] {
         runtime.readiness.check(part);

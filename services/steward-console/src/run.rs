@@ -7,7 +7,7 @@ use crate::metrics::ConsoleMetrics;
 use crate::pages::{App, PublicAddress, router};
 use anyhow::Context as _;
 use service_runtime::backoff::{Attempt, GaveUp, Policy, retry};
-use service_runtime::{ExitClass, Fate, Runtime};
+use service_runtime::{ExitClass, Fate, Running, Runtime};
 use sqlx::PgPool;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,11 @@ const WINDOWS_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// Configuration faults (exit 78), among them a database without the console's tables or a port in use; a task that
 /// failed.
-pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()> {
+pub fn run(config: Config, runtime: Runtime) -> Running {
+    Box::pin(serve(config, runtime))
+}
+
+async fn serve(config: Config, runtime: Runtime) -> anyhow::Result<()> {
     config.check()?;
     let desk = Desk::open(&config, Arc::clone(&runtime.clock))?;
     let listener = TcpListener::bind(config.listen)

@@ -1,6 +1,6 @@
 //! The proof that a late older release changes nothing at a sector, and the same without the sector's guard.
 
-use super::{Bench, someone, with};
+use super::world::{Bench, someone, with};
 use registry_rules::FieldValue;
 
 /// Keeps each payload that is erased with its outcome, as an instance does that was cut off while it sent.

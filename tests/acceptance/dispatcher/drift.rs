@@ -1,6 +1,6 @@
 //! What a sector's own hands do to its table is seen.
 
-use super::{Bench, catalogue, root, someone, wait_until};
+use super::world::{Bench, catalogue, root, someone, wait_until};
 
 /// The figure of education, once it is shown.
 fn shows(page: &str, kind: &str, count: u32) -> bool {

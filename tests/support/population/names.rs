@@ -38,7 +38,8 @@ impl Name {
     }
 }
 
-/// Ethnic groups that the population has: code of the 1979 list, per mille of the people, code of the newer numbering.
+/// Ethnic groups that the population has: code of the 1979 list, per mille of the people, code of the newer numbering where
+/// the residence office writes one down.
 #[rustfmt::skip]
 pub(super) const GROUPS: [(&str, u32, Option<&str>); 17] = [
     ("01", 853, Some("01")), ("02", 19, Some("02")), ("03", 19, Some("03")), ("06", 15, Some("04")), ("05", 14, Some("05")),
@@ -106,7 +107,7 @@ pub fn ethnicity_of_newer(code: &str) -> Option<&'static str> {
     GROUPS.iter().find(|(_, _, newer)| *newer == Some(code)).map(|(own, _, _)| *own)
 }
 
-/// The group's code of the newer numbering, where it is known.
+/// The group's code of the newer numbering, where the residence office writes one down.
 pub fn newer_ethnicity(code: &str) -> Option<&'static str> {
     GROUPS.iter().find(|(own, _, _)| *own == code).and_then(|(_, _, newer)| *newer)
 }

@@ -119,7 +119,7 @@ impl Office<'_> {
         let ethnicity = newer_ethnicity(person.ethnicity);
         let updated = self.chance.day_between(person.born.max(KNOWN_SINCE), self.today);
         let mixed_up = ethnicity.is_some() && self.chance.hit(self.rates.ethnicity_numbering);
-        // The other numbering's code means another group here from 04 on; beyond its twenty codes nothing is known.
+        // The other numbering's code means another group here from 04 on.
         let ethnicity = if mixed_up && person.ethnicity <= "20" { Some(person.ethnicity) } else { ethnicity };
         row.maybe(person.cmnd9.clone())
             .text(name)

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use service_runtime::config::{self, Loaded};
 use service_runtime::logging::{self, LogFormat};
 use service_runtime::metrics::{Label, LabelSets, catalogue};
-use service_runtime::{AdminConfig, ExitClass, HumanDuration, Runtime, admin};
+use service_runtime::{AdminConfig, ExitClass, HumanDuration, Running, Runtime, admin};
 use tracing::Instrument as _;
 
 /// `dansync run`.
@@ -79,15 +79,11 @@ impl Run {
 
     /// Configuration, secrets and logging come first and without threads: what is wrong with them is said on standard
     /// error before anything has begun.
-    fn start<C, F>(
+    fn start<C: DeserializeOwned>(
         &self,
         admin: impl FnOnce(&C) -> &AdminConfig,
-        service: impl FnOnce(C, Runtime) -> F,
-    ) -> anyhow::Result<()>
-    where
-        C: DeserializeOwned,
-        F: Future<Output = anyhow::Result<()>>,
-    {
+        service: impl FnOnce(C, Runtime) -> Running,
+    ) -> anyhow::Result<()> {
         let Loaded { config, hash } =
             config::load_with_environment::<C>(&self.config, config::environment())?;
         logging::init(self.log_format.unwrap_or_else(LogFormat::for_terminal))

@@ -1,5 +1,6 @@
 //! Code lists as data: a code means nothing without its list, and a list or a unit has its time.
 
+use crate::code_file::CodeListFile;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -9,34 +10,25 @@ use std::sync::LazyLock;
 ///
 /// A code is written `list:code` wherever it travels (`ethnicity_1979:06` is Mường, `ethnicity_gso:06` is Hoa).
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "CodeListFile")]
 pub struct CodeList {
     /// Identifier of the list.
     pub list: String,
     /// Where the list comes from: decision, standard, article.
     pub basis: String,
     /// What the list numbers, where several lists number the same: `province`.
-    #[serde(default)]
     pub of: Option<String>,
     /// Only part of the list is known or filled in: a code that is missing here may exist.
-    #[serde(default)]
     pub incomplete: bool,
-    /// The list's codes are made up for tests and examples.
-    #[serde(default)]
-    pub synthetic: bool,
     /// When the list is in use; codes may have a shorter time.
-    #[serde(default)]
     pub valid: Period,
     /// The codes with their names.
     pub codes: BTreeMap<String, CodeName>,
     /// Other numberings: name of the numbering → its code → ours. A numbering named as a list is that list.
-    #[serde(default)]
     pub from: BTreeMap<String, BTreeMap<String, String>>,
     /// Codes of other numberings that went into several of ours: which one, only the place itself can tell.
-    #[serde(default)]
     pub split: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// Numberings that are coarser than ours, for those who take them: name → our code → theirs.
-    #[serde(default)]
     pub to: BTreeMap<String, BTreeMap<String, String>>,
 }
 

@@ -44,8 +44,8 @@ macro_rules! filed {
 fn filed() -> CodeLists {
     CodeLists::parse(filed!(
         "blood_type",
-        "commune_example_2004",
-        "commune_example_2025",
+        "commune_2004",
+        "commune_2025",
         "death_kind",
         "ethnicity_1979",
         "ethnicity_gso",
@@ -139,7 +139,7 @@ fn the_two_numberings_of_ethnic_groups() {
     assert_eq!((name(&lists, "ethnicity_1979:06"), name(&lists, "ethnicity_gso:06")), ("Mường", "Hoa"));
     assert_eq!((name(&lists, "ethnicity_1979:04"), name(&lists, "ethnicity_gso:04")), ("Hoa", "Mường"));
     let (ours, theirs) = (lists.get("ethnicity_1979").unwrap(), lists.get("ethnicity_gso").unwrap());
-    assert_eq!(theirs.codes.len(), 20, "only the first twenty are published");
+    assert_eq!(theirs.codes.len(), 54);
     for (code, group) in &theirs.codes {
         let Lead::One(own) = ours.lead("ethnicity_gso", code) else { panic!("{code} leads nowhere") };
         let plain = |text: &str| crate::unaccented(text).replace(['-', ' '], "");
@@ -148,10 +148,17 @@ fn the_two_numberings_of_ethnic_groups() {
         let spelt = [("khmer", "khome"), ("mong", "hmong"), ("raglay", "raglai")];
         assert!(a == b || spelt.contains(&(a.as_str(), b.as_str())), "{code}: {a} {b}");
     }
-    assert_eq!(ours.lead("ethnicity_gso", "21"), Lead::Nowhere, "what is not published is not guessed");
+    let reached: std::collections::BTreeSet<_> = ours.from["ethnicity_gso"].values().collect();
+    let no_group = ["55", "56"];
+    assert!(ours.codes.keys().all(|code| reached.contains(code) != no_group.contains(&code.as_str())));
+    assert_eq!(
+        ours.lead("ethnicity_gso", "55"),
+        Lead::Nowhere,
+        "whom the later list calls so is not established"
+    );
     let differing =
         theirs.codes.keys().filter(|code| ours.lead("ethnicity_gso", code) != Lead::One(code)).count();
-    assert_eq!(differing, 11);
+    assert_eq!(differing, 37);
 }
 
 #[test]
@@ -191,26 +198,137 @@ fn blood_groups_leave_rh_behind_and_religions_have_none_and_other() {
     assert_eq!(name(&lists, "religion:13"), "Tôn giáo khác");
 }
 
+/// What the decisions count: communes, wards and townships before; communes, wards and special zones since.
+#[test]
+fn communes_are_as_many_as_the_decisions_count() {
+    let lists = filed();
+    let kinds = |list: &str| {
+        let kind =
+            |name: &str| ["Xã ", "Phường ", "Thị trấn ", "Đặc khu "].map(|kind| name.starts_with(kind));
+        lists.get(list).unwrap().codes.values().fold([0; 4], |mut counted, name| {
+            kind(&name.vi).iter().zip(&mut counted).for_each(|(is, count)| *count += u32::from(*is));
+            counted
+        })
+    };
+    assert_eq!(kinds("commune_2004"), [7692, 1726, 617, 0]);
+    assert_eq!(kinds("commune_2025"), [2621, 687, 0, 13]);
+    for (list, all, provinces) in [("commune_2004", 10_035, 63), ("commune_2025", 3321, 34)] {
+        let codes = &lists.get(list).unwrap().codes;
+        assert_eq!(codes.len(), all);
+        let within: std::collections::BTreeSet<_> = codes.values().map(|name| &name.within).collect();
+        assert_eq!(within.len(), provinces);
+        let plain = |code: &String| code.len() == 5 && code.bytes().all(|digit| digit.is_ascii_digit());
+        assert!(codes.keys().all(plain));
+    }
+    let on = |day_of: &str| lists.on("commune", day(day_of)).map(|list| list.list.as_str());
+    assert_eq!((on("2025-06-30"), on("2025-07-01")), (Some("commune_2004"), Some("commune_2025")));
+}
+
+/// No commune left the province that its own went into, none is lost, and all but five islands had predecessors.
+#[test]
+fn every_commune_went_where_its_province_went() {
+    let lists = filed();
+    let (old, now) = (lists.get("commune_2004").unwrap(), lists.get("commune_2025").unwrap());
+    let provinces = lists.get("province_2025").unwrap();
+    let (mut reached, mut divided) = (std::collections::BTreeSet::new(), 0);
+    for (code, name) in &old.codes {
+        let before = name.within.as_deref().unwrap().strip_prefix("province_2004:").unwrap();
+        let province = provinces.translate(Some("province_2004"), before);
+        let became = match now.lead("commune_2004", code) {
+            Lead::One(one) => vec![one.to_owned()],
+            Lead::Several(several) => several.to_vec(),
+            Lead::Nowhere => panic!("{code} was lost"),
+        };
+        divided += u32::from(became.len() > 1);
+        for new in became {
+            assert_eq!(now.codes[&new].within, province, "{code} {new}");
+            reached.insert(new);
+        }
+    }
+    assert_eq!(divided, 440);
+    let of_nothing: Vec<_> = now.codes.keys().filter(|code| !reached.contains(*code)).collect();
+    assert_eq!(of_nothing, ["11948", "19742", "20333", "21548", "26732"], "Bạch Long Vĩ to Côn Đảo");
+    assert_eq!(now.from["commune_2004"].len() + now.split["commune_2004"].len(), old.codes.len());
+}
+
+/// A commune of today has the number of one that went into it, so the number alone says neither which nor where.
+#[test]
+fn a_communes_number_means_another_place_before_and_after() {
+    let lists = filed();
+    let (old, now) = (lists.get("commune_2004").unwrap(), lists.get("commune_2025").unwrap());
+    assert_eq!(
+        (name(&lists, "commune_2004:00004"), name(&lists, "commune_2025:00004")),
+        ("Phường Trúc Bạch", "Phường Ba Đình")
+    );
+    let kept = now.codes.keys().filter(|code| old.codes.contains_key(*code));
+    let renamed = kept.clone().filter(|code| old.codes[*code].vi != now.codes[*code].vi).count();
+    assert_eq!((kept.count(), renamed), (3316, 2143));
+    for code in now.codes.keys().filter(|code| old.codes.contains_key(*code)) {
+        let itself = match now.lead("commune_2004", code) {
+            Lead::One(one) => one == code,
+            Lead::Several(several) => several.contains(code),
+            Lead::Nowhere => false,
+        };
+        assert!(itself, "{code} went into the commune that has its number");
+    }
+    assert!(old.in_use("00001", day("2025-06-30")) && !old.in_use("00001", day("2025-07-01")));
+}
+
 /// A commune that was divided leads to several: no address is moved mechanically.
 #[test]
 fn a_divided_commune_leads_to_several() {
     let lists = filed();
-    let now = lists.get("commune_example_2025").unwrap();
-    assert!(now.synthetic && now.incomplete);
-    assert_eq!(now.lead("commune_example_2004", "99901"), Lead::One("99951"));
-    assert_eq!(now.lead("commune_example_2004", "99902"), Lead::One("99951"));
-    let several = ["99951".to_owned(), "99952".to_owned()];
-    assert_eq!(now.lead("commune_example_2004", "99903"), Lead::Several(&several));
-    assert_eq!(now.lead("commune_example_2004", "00001"), Lead::Nowhere);
-    assert_eq!(now.translate(Some("commune_example_2004"), "99903"), None);
-    let old = lists.get("commune_example_2004").unwrap();
-    assert!(
-        old.in_use("99904", day("2019-12-31")) && !old.in_use("99904", day("2020-01-01")),
-        "merged before"
+    let now = lists.get("commune_2025").unwrap();
+    assert_eq!(now.lead("commune_2004", "00013"), Lead::One("00004"), "Quán Thánh went into Ba Đình whole");
+    let several = ["00004".to_owned(), "00008".to_owned()];
+    assert_eq!(now.lead("commune_2004", "00016"), Lead::Several(&several), "Ngọc Hà was divided");
+    assert_eq!(now.translate(Some("commune_2004"), "00016"), None);
+    assert_eq!(now.lead("commune_2004", "99999"), Lead::Nowhere);
+    assert_eq!(now.codes["02647"].within.as_deref(), Some("province_2025:15"), "Lào Cai, which was 10");
+}
+
+#[test]
+fn lines_stand_for_codes_and_moves() {
+    let text = r#"
+list = "unit"
+basis = "none"
+[units]
+"province:1" = """
+01 Xã Một
+02 Phường Hai
+"""
+[moved]
+unit_old = """
+7 01
+8 02 01
+"""
+"#;
+    let lists = CodeLists::parse([text]).unwrap();
+    let unit = lists.get("unit").unwrap();
+    assert_eq!(
+        (name(&lists, "unit:02"), unit.codes["02"].within.as_deref()),
+        ("Phường Hai", Some("province:1"))
     );
-    assert!(!old.in_use("99901", day("2025-07-01")));
-    assert_eq!(now.codes["99951"].within.as_deref(), Some("province_2025:15"));
-    assert_eq!(name(&lists, "province_2025:15"), "Lào Cai");
+    assert_eq!(unit.lead("unit_old", "7"), Lead::One("01"));
+    assert_eq!(unit.lead("unit_old", "8"), Lead::Several(&["02".to_owned(), "01".to_owned()]));
+    for (from, to, fault) in [
+        ("02 Phường Hai", "02", "the line '02' under 'province:1' is not a code, a space and a name"),
+        ("02 Phường Hai", "01 Xã Hai", "'01' under 'province:1' stands twice; take one line out"),
+        ("8 02 01", "8", "the line '8' under 'unit_old' is not a code of that list and those it became"),
+        (
+            "8 02 01",
+            "8 02  01",
+            "the line '8 02  01' under 'unit_old' is not a code of that list and those it became",
+        ),
+        ("8 02 01", "7 02 01", "'7' under 'unit_old' stands twice; take one line out"),
+        ("8 02 01", "8 02 03", "numbering 'unit_old' leads to code '03', which the list does not have"),
+    ] {
+        let faults = CodeLists::parse([text.replace(from, to).as_str()]).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].to_string().contains(&format!("code list unit: {fault}")), "{}", faults[0]);
+    }
+    let empty = CodeLists::parse(["list = \"unit\"\nbasis = \"none\""]).unwrap_err();
+    assert!(empty[0].to_string().contains("it has no codes"), "{}", empty[0]);
 }
 
 #[test]

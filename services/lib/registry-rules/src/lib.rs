@@ -22,6 +22,7 @@ mod catalogue_diff;
 mod catalogue_reader;
 mod claims;
 mod code;
+mod code_file;
 mod cohort;
 mod confusion;
 mod contradiction;

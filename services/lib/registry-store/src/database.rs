@@ -13,11 +13,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Every statement of the merge finds rows by keys that the program gives in arrays. One plan serves arrays of any length,
 /// and it must be the plan for large tables even while they are empty: a plan made before the first load would read whole
 /// tables through all of it.
-const PLANNING: [(&str, &str); 5] = [
+const PLANNING: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Hardly any key is looked up twice by one statement: remembering what was found only costs.
+    ("enable_memoize", "off"),
     ("jit", "off"),
 ];
 /// Statements of one program are few; each connection keeps them prepared.

@@ -30,6 +30,8 @@ pub enum StoreError {
     Unwritable(&'static str),
 }
 
+/// SQLSTATE of a row whose key another one has.
+const UNIQUE_VIOLATION: &str = "23505";
 /// SQLSTATEs of a transaction that lost against another one.
 const CONTENTION: [&str; 3] = ["40001", "40P01", "55P03"];
 
@@ -50,6 +52,12 @@ impl StoreError {
         };
         code == "-" || ["08", "53", "57"].iter().any(|class| code.starts_with(class))
     }
+}
+
+/// Reads a row that is there already as what it is where only new ones are written: another writer was faster.
+pub(crate) fn overtaken(error: StoreError) -> StoreError {
+    let is_taken = matches!(&error, StoreError::Database { code, .. } if code == UNIQUE_VIOLATION);
+    if is_taken { StoreError::Overtaken("a record") } else { error }
 }
 
 impl From<sqlx::Error> for StoreError {

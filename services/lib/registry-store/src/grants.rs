@@ -18,6 +18,7 @@ pub async fn grant_to_reconciler(owner: &PgPool, role: &str) -> Result<(), Store
             "revoke update, delete on record_version, person_version, link, answer, record_former, present_history, secret_view from {role}",
             "revoke delete on scored_link, match_review from {role}",
             "revoke insert, update, delete on _sqlx_migrations from {role}",
+            "grant execute on function index_record_latest() to {role}",
         ],
     )
     .await

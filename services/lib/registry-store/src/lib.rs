@@ -120,5 +120,6 @@ pub use snapshots::{
 };
 pub use state::{MatcherAt, MatcherStanding, RegistryState, matcher_at, matcher_standing, registry_state};
 pub use versions::{
-    MarkerRow, Received, Unreadable, keep_former, keep_markers, keep_unreadable, keep_versions,
+    MarkerRow, Received, Unreadable, keep_former, keep_late_versions, keep_markers, keep_unreadable,
+    keep_versions,
 };

@@ -114,6 +114,8 @@ pub async fn advance_stage(
     }
     let next = match stage {
         LoadStage::Keep => {
+            // Whoever writes a record holds the stage: nobody does while they are made.
+            sqlx::query("select index_record_latest()").execute(&mut *connection).await?;
             cut_into_source_keys(connection).await?;
             LoadStage::Attach
         }

@@ -1,7 +1,7 @@
 //! What every service needs and none should write again: configuration, logs, metrics, the admin port, named tasks,
 //! one drain signal, retry with backoff, a clock, and points at which a test may end the process.
 //!
-//! A service is `pub async fn run(config: Config, runtime: Runtime) -> anyhow::Result<()>`. It spawns its tasks with
+//! A service is `pub fn run(config: Config, runtime: Runtime) -> Running`. It spawns its tasks with
 //! [`Tasks::spawn`], marks its readiness checks, and ends with `runtime.tasks.join().await`, which waits for the drain
 //! and then for all tasks. Its `Config` holds `pub admin: AdminConfig` (`#[serde(default)]`): the binary serves that port.
 
@@ -28,5 +28,5 @@ pub use exit::ExitClass;
 pub use identifier::quoted_identifier;
 pub use metrics::Metrics;
 pub use readiness::{Detail, Readiness};
-pub use runtime::Runtime;
+pub use runtime::{Running, Runtime};
 pub use tasks::{Fate, Tasks};

@@ -1,5 +1,6 @@
 //! What a service is given when it starts.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use crate::exit::ExitClass;
 use crate::metrics::{Label, LabelSets, Metrics, catalogue};
 use crate::readiness::Readiness;
 use crate::tasks::Tasks;
+
+/// A service at work, until the drain or its error. Boxed by the service's own crate: so the code of what it awaits is made
+/// there, once, and not again in every program and test that starts it.
+pub type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// The surroundings of a service. Clones share everything.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use crate::apply::Summary;
 use crate::run::Shared;
 use registry_store::match_counts;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the lease and what waits are looked at where there was nothing to do.
 const LOOK: Duration = Duration::from_millis(500);
@@ -24,6 +24,7 @@ pub(crate) async fn match_records(shared: Shared) -> anyhow::Result<()> {
     while shared.drain.unless_requested(tokio::time::timeout(LOOK, shared.loaded.notified())).await.is_some()
     {
         loop {
+            let began = Instant::now();
             let step = shared
                 .steadily(|| async {
                     let mut summary = Summary::default();
@@ -37,7 +38,8 @@ pub(crate) async fn match_records(shared: Shared) -> anyhow::Result<()> {
             if summary.more_to_do {
                 shared.wake.notify_one();
             }
-            if !matched.worked || shared.drain.is_requested() {
+            let given_way = shared.drain.unless_requested(shared.log.give_way(began.elapsed())).await;
+            if !matched.worked || given_way.is_none() {
                 break;
             }
         }

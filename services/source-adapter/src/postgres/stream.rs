@@ -107,6 +107,7 @@ impl PgStream {
         publication: &str,
         from: Position,
     ) -> Result<Self, Halt> {
+        choose_encryption();
         let options: PgConnectOptions = PgConnectOptions::from_str(config.source.dsn.as_str())?;
         let user = options.get_username().to_owned();
         let password = config.source.password_file.as_ref().map_or("", |file| file.secret().expose_secret());
@@ -205,6 +206,13 @@ const fn unix_micros(since_2000: i64) -> i64 {
     since_2000.saturating_add(YEAR_2000)
 }
 
+/// Two ways to encrypt are compiled in, the replication client's default and the one of all other connections; the client takes
+/// the process's choice and panics where there is none.
+fn choose_encryption() {
+    // An error says that somebody in this process has chosen before: that choice stands.
+    rustls::crypto::ring::default_provider().install_default().ok();
+}
+
 fn tls(mode: PgSslMode) -> TlsConfig {
     match mode {
         PgSslMode::Disable => TlsConfig::disabled(),
@@ -223,4 +231,39 @@ pub(crate) fn lsn(position: Position) -> String {
 /// A position from PostgreSQL's text.
 pub(crate) fn parse_lsn(text: &str) -> Result<Position, Halt> {
     Lsn::parse(text).map(|lsn| lsn.0).map_err(|error| Halt::lost(format!("source: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    /// The first byte of a record that begins a TLS session.
+    const HANDSHAKE: u8 = 22;
+
+    /// A server that says yes to encryption, hears the greeting and hangs up.
+    async fn greeted(server: TcpListener) -> u8 {
+        let (mut peer, _) = server.accept().await.unwrap();
+        let mut request = [0; 8];
+        peer.read_exact(&mut request).await.unwrap();
+        peer.write_all(b"S").await.unwrap();
+        peer.read_u8().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn where_the_server_encrypts_the_stream_is_encrypted() {
+        for mode in ["prefer", "require", "verify-full"] {
+            let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let port = server.local_addr().unwrap().port();
+            let config: Config = toml::from_str(&format!(
+                "[source]\nmapping = \"m\"\ncodes = \"c\"\ndsn = \"postgres://u@127.0.0.1:{port}/d?sslmode={mode}\"\n\
+                 [kafka]\nbootstrap = \"127.0.0.1:1\"\n[schema_registry]\nurl = \"http://127.0.0.1:1\"\ncache_dir = \"s\"\n"
+            ))
+            .unwrap();
+            let (opened, first) = tokio::join!(PgStream::open(&config, "s", "p", 0), greeted(server));
+            assert!(opened.is_err(), "{mode}: the server hung up");
+            assert_eq!(first, HANDSHAKE, "{mode}");
+        }
+    }
 }
