@@ -154,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_in_full_says_the_same_with_its_words_told_apart_and_nothing_less_precise_does() {
+        let parts = |of: &[(&str, &str)]| FieldValue::parts(of.iter().map(|(k, v)| (*k, (*v).to_owned())));
+        let apart = parts(&[("full", "Trần Thị Mơ"), ("family", "Trần"), ("given", "Mơ")]);
+        let full = parts(&[("full", "Trần Thị Mơ")]);
+        assert!(apart.says_the_same(&full) && full.says_the_same(&apart));
+        assert!(!apart.says_the_same(&parts(&[("full", "Trần Thị Mai")])));
+        let (near, far) = (parts(&[("province", "01"), ("commune", "7")]), parts(&[("province", "01")]));
+        assert!(!near.says_the_same(&far) && near.says_the_same(&near.clone()));
+    }
+
+    #[test]
     fn debug_shows_no_value() {
         let value = FieldValue::parts([("full", "Nguyễn Thị Kiểm".to_owned())]);
         assert_eq!(format!("{value:?}"), r#"Parts(["full"])"#);
