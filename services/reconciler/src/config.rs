@@ -20,7 +20,7 @@ pub struct Config {
     /// The disclosure database, of which the role may ask whether an agreement holds what it reports an error in, and nothing
     /// else; left out: error reports of agreements are rejected.
     #[serde(default)]
-    pub disclosure: Option<DatabaseConfig>,
+    pub reporters: Option<DatabaseConfig>,
     /// The event log.
     pub kafka: KafkaConfig,
     /// The schema registry.

@@ -25,7 +25,7 @@ pub(crate) struct Reporters {
 impl Reporters {
     pub(crate) fn new(disclosure: Option<PgPool>) -> Self {
         if disclosure.is_none() {
-            tracing::warn!("no [disclosure] is configured: error reports of agreements are rejected");
+            tracing::warn!("no [reporters] is configured: error reports of agreements are rejected");
         }
         Self { disclosure, silent_since: Mutex::new(None) }
     }

@@ -171,7 +171,7 @@ async fn open(
         registry_store::connect(config.registry.url().expose_secret(), config.registry.max_connections)
             .map_err(|_| anyhow!("registry.dsn is not a PostgreSQL URL: postgres://role@host:port/database"))
             .context(ExitClass::Configuration)?;
-    let disclosure = config.disclosure.as_ref().map(disclosure_pool).transpose()?;
+    let disclosure = config.reporters.as_ref().map(disclosure_pool).transpose()?;
     let topics = config.kafka.topics();
     let group = format!("{}reconciler", config.kafka.topic_prefix);
     let sources = config.sources.iter();
@@ -230,7 +230,7 @@ fn disclosure_pool(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
         .url()
         .expose_secret()
         .parse()
-        .map_err(|_| anyhow!("disclosure.dsn is not a PostgreSQL URL: postgres://role@host:port/database"))
+        .map_err(|_| anyhow!("reporters.dsn is not a PostgreSQL URL: postgres://role@host:port/database"))
         .context(ExitClass::Configuration)?;
     Ok(disclosure_store::connect(options, config.max_connections))
 }

@@ -131,7 +131,7 @@ impl Configuration<'_> {
             self.key_file("fingerprint.key")?.display(),
             project().join("schemas/linkage/registry.toml").display(),
             self.registries.registry.table("registry"),
-            self.registries.disclosure.table_as("disclosure", &self.registries.registry.role),
+            self.registries.disclosure.table_as("reporters", &self.registries.registry.role),
             self.log()
         ))
     }

@@ -91,7 +91,7 @@ pub(super) fn redact_view(
         view.fields.retain(|name, _| !secrets.hides(name, day, known));
     }
     for (name, field) in &mut view.fields {
-        if let Some(seen) = standing.remove(name).filter(|seen| seen.value == field.value) {
+        if let Some(seen) = standing.remove(name).filter(|seen| seen.value.says_the_same(&field.value)) {
             *field = seen;
         }
         hide_record(secrets, &mut field.record_key);

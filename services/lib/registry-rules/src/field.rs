@@ -120,6 +120,12 @@ impl FieldValue {
         }
     }
 
+    /// Whether another value says the same, be it with fewer parts: a name in full, with or without its words told apart.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let in_full = self.part("full");
+        self == other || in_full.is_some() && in_full == other.part("full")
+    }
+
     /// The scalar.
     pub fn text(&self) -> Option<&str> {
         self.part("")
@@ -145,6 +151,17 @@ mod tests {
         assert_eq!((name.as_str(), name.item()), ("npd.birth_name", "birth_name"));
         assert!("Birth".parse::<FieldName>().is_err());
         assert!("a.b.c".parse::<FieldName>().is_err());
+    }
+
+    #[test]
+    fn a_name_in_full_says_the_same_with_its_words_told_apart_and_nothing_less_precise_does() {
+        let parts = |of: &[(&str, &str)]| FieldValue::parts(of.iter().map(|(k, v)| (*k, (*v).to_owned())));
+        let apart = parts(&[("full", "Trần Thị Mơ"), ("family", "Trần"), ("given", "Mơ")]);
+        let full = parts(&[("full", "Trần Thị Mơ")]);
+        assert!(apart.says_the_same(&full) && full.says_the_same(&apart));
+        assert!(!apart.says_the_same(&parts(&[("full", "Trần Thị Mai")])));
+        let (near, far) = (parts(&[("province", "01"), ("commune", "7")]), parts(&[("province", "01")]));
+        assert!(!near.says_the_same(&far) && near.says_the_same(&near.clone()));
     }
 
     #[test]

@@ -129,8 +129,11 @@ impl Inquiry {
             self.explained(&seen, field).into_iter().map(|one| (one.field.clone(), one)).collect();
         for one in &mut told {
             let Some(other) = seen.remove(&one.field) else { continue };
-            let value = |of: &Explanation| of.stands.as_ref().map(|stands| stands.value.clone());
-            if value(&other) == value(one) && other.open_case == one.open_case {
+            let says_the_same = match (&one.stands, &other.stands) {
+                (Some(one), Some(other)) => one.value.says_the_same(&other.value),
+                (one, other) => one == other,
+            };
+            if says_the_same && other.open_case == one.open_case {
                 *one = other;
             }
         }
