@@ -51,7 +51,7 @@ pub(crate) async fn refusal(
         return Ok(Some(Ok(())));
     }
     let (Some(pool), Ok(item)) = (shared.reporters.to_ask(), report.field.parse::<FieldName>()) else {
-        return Ok(Some(Err(Refusal::NotChecked)));
+        return Ok(Some(Err(Refusal::Unchecked)));
     };
     let person =
         shared.steadily(|| async { person_of_pin(&mut *shared.pool.acquire().await?, &report.pin).await });
@@ -63,19 +63,19 @@ pub(crate) async fn refusal(
             match (may.has_item, may.holds_person) {
                 (true, true) => Ok(()),
                 // First what the agreement alone decides: it is the same of every person.
-                (false, _) => Err(Refusal::NotInAgreement),
-                (true, false) => Err(Refusal::NotHeld),
+                (false, _) => Err(Refusal::OutsideAgreement),
+                (true, false) => Err(Refusal::NobodyHeld),
             }
         }
         Ok(Err(error)) => {
             tracing::warn!(%error, "whether a reporter holds the item cannot be asked; the report is rejected");
             shared.reporters.note(Some(Instant::now()));
-            Err(Refusal::NotChecked)
+            Err(Refusal::Unchecked)
         }
         Err(_) => {
             tracing::warn!("the disclosure database does not answer; the report is rejected");
             shared.reporters.note(Some(Instant::now()));
-            Err(Refusal::NotChecked)
+            Err(Refusal::Unchecked)
         }
     }))
 }

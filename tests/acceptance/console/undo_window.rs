@@ -2,7 +2,7 @@
 
 use super::world::{Console, OTHER, PASSWORD, REASON, WINNER, console_holding, steward};
 use chrono::{DateTime, TimeDelta, Utc};
-use service_runtime::{Clock as _, ManualClock};
+use service_runtime::{Clock, ManualClock};
 use std::sync::Arc;
 use std::time::Duration;
 use steward_console::{
@@ -21,7 +21,8 @@ async fn holding() -> (Console, Arc<ManualClock>) {
     // After whatever the database dates by its own clock, and whole: PostgreSQL keeps no nanoseconds.
     let now = DateTime::from_timestamp(Utc::now().timestamp() + 2, 0).unwrap();
     let clock = Arc::new(ManualClock::new(now));
-    (console_holding("10m", clock.clone()).await.unwrap(), clock)
+    let of_console: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
+    (console_holding("10m", of_console).await.unwrap(), clock)
 }
 
 /// The decision for the residence file's value, over what the case shows now.

@@ -77,7 +77,7 @@ fn what_is_refused_says_nothing_asks_nothing_and_is_answered_the_same_of_everybo
         cases(&[entry("Trần Mai"), report("education", Some("Trần Mơ")).record().unwrap()], &[]).len(),
         1
     );
-    assert_eq!(Refusal::read("of a later version"), Refusal::NotChecked);
+    assert_eq!(Refusal::read("of a later version"), Refusal::Unchecked);
 }
 
 #[test]

@@ -4,46 +4,46 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The reporter's agreement is not active, or does not permit the item.
-    NotInAgreement,
+    OutsideAgreement,
     /// The reporter's agreement holds nobody with this number.
-    NotHeld,
+    NobodyHeld,
     /// What the agreement permits could not be asked, so it is taken to permit nothing.
-    NotChecked,
+    Unchecked,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::NotInAgreement, Self::NotHeld, Self::NotChecked];
+    pub const ALL: [Self; 3] = [Self::OutsideAgreement, Self::NobodyHeld, Self::Unchecked];
 
     /// The reason in answers, and what the kept report says of itself.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NotInAgreement => "not_in_agreement",
-            Self::NotHeld => "not_held",
-            Self::NotChecked => "not_checked",
+            Self::OutsideAgreement => "not_in_agreement",
+            Self::NobodyHeld => "not_held",
+            Self::Unchecked => "not_checked",
         }
     }
 
     /// Reads [`Self::as_str`]; anything else is a refusal too.
     pub fn read(name: &str) -> Self {
-        Self::ALL.into_iter().find(|refusal| refusal.as_str() == name).unwrap_or(Self::NotChecked)
+        Self::ALL.into_iter().find(|refusal| refusal.as_str() == name).unwrap_or(Self::Unchecked)
     }
 
     /// The part of the report that is to blame.
     pub const fn part(self) -> &'static str {
         match self {
-            Self::NotInAgreement => "field",
-            Self::NotHeld => "pin",
-            Self::NotChecked => "reporter",
+            Self::OutsideAgreement => "field",
+            Self::NobodyHeld => "pin",
+            Self::Unchecked => "reporter",
         }
     }
 
     /// What the reporter can do.
     pub const fn way_out(self) -> &'static str {
         match self {
-            Self::NotInAgreement => "report_what_is_permitted",
-            Self::NotHeld => "check_number",
-            Self::NotChecked => "report_again",
+            Self::OutsideAgreement => "report_what_is_permitted",
+            Self::NobodyHeld => "check_number",
+            Self::Unchecked => "report_again",
         }
     }
 }

@@ -128,22 +128,18 @@ async fn page(
     let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     let sheet = show_case(&app.desk, &member.actor(), id).await?;
     let trail = case_trail(&app.desk, id).await?;
-    Ok(match sheet {
-        Some(sheet) => {
-            app.metrics.viewed(SensitiveView::Case);
-            let shown = Shown { sheet: &sheet, trail: &trail };
-            show(status, &CasePage::of(&shown, &app.desk.rules, frame, sent, error))
-        }
-        None => {
-            let head = closed_case(&app.desk, id).await?;
-            if head.is_none() && trail.is_empty() {
-                return Ok(Refusal::CASE_CLOSED.page(&member.visitor));
-            }
-            let proposals = pending(&app.desk, id).await?;
-            let ended = Ended { id, head: head.as_ref(), trail: &trail, proposals: &proposals };
-            show(status, &DecidedPage::of(&ended, &app.desk.rules, frame, error))
-        }
-    })
+    if let Some(sheet) = sheet {
+        app.metrics.viewed(SensitiveView::Case);
+        let shown = Shown { sheet: &sheet, trail: &trail };
+        return Ok(show(status, &CasePage::of(&shown, &app.desk.rules, frame, sent, error)));
+    }
+    let head = closed_case(&app.desk, id).await?;
+    if head.is_none() && trail.is_empty() {
+        return Ok(Refusal::CASE_CLOSED.page(&member.visitor));
+    }
+    let proposals = pending(&app.desk, id).await?;
+    let ended = Ended { id, head: head.as_ref(), trail: &trail, proposals: &proposals };
+    Ok(show(status, &DecidedPage::of(&ended, &app.desk.rules, frame, error)))
 }
 
 /// A case, and what was decided about it.
