@@ -11,7 +11,7 @@ use crate::named::{Named, load_siblings, read_links, with_offers};
 use crate::register::change_register;
 use registry_rules::{Offer, Pin, PinRegister, RecordedLinks, STEWARD, StandsFor, apart, attach, offer};
 use registry_store::{
-    Attached, LatestRow, RulingChange, Sibling, StoreError, close_register, lock_keys, offering,
+    Attached, JudgedAnew, LatestRow, RulingChange, Sibling, StoreError, close_register, lock_keys, offering,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +36,7 @@ pub(crate) async fn attach_changes(
     let mut keys = Named::of(kept, &offers, ruled);
     keys.lock(connection).await?;
     found.pins = change_register(connection, kept, ruled, &mut keys).await?;
-    let (siblings, links) = load_siblings(connection, kept, &mut keys).await?;
+    let (siblings, links) = load_siblings(connection, kept, &mut keys, &found.pins).await?;
     found.links = links;
     let mut all: BTreeMap<&str, Offer> = siblings
         .iter()
@@ -110,7 +110,7 @@ async fn read_beyond(
             return Ok((beyond, links));
         }
         let named: Vec<&str> = new.iter().map(String::as_str).collect();
-        let found = with_offers(offering(connection, &named, &records).await?)?;
+        let found = with_offers(offering(connection, &named, &records, JudgedAnew::All).await?)?;
         keys.extend(new);
         let found = found.into_iter().filter(|(sibling, _)| !all.contains(sibling.record_key.as_str()));
         let found: Vec<_> = found.collect();
@@ -126,7 +126,8 @@ pub(crate) async fn settled(
     let source_keys: BTreeSet<&str> = siblings.iter().filter_map(|s| s.source_key.as_deref()).collect();
     let alone = siblings.iter().filter(|s| s.source_key.is_none()).map(|s| s.record_key.as_str());
     let alone: Vec<&str> = alone.collect();
-    let all = offering(connection, &source_keys.into_iter().collect::<Vec<_>>(), &alone).await?;
+    let source_keys: Vec<&str> = source_keys.into_iter().collect();
+    let all = offering(connection, &source_keys, &alone, JudgedAnew::All).await?;
     let mut found = Attaching::default();
     let all = with_offers(all)?;
     found.keys = all.iter().map(|(_, offer)| (offer.source_key.clone(), BTreeSet::new())).collect();

@@ -6,10 +6,10 @@ use crate::gather::record_of;
 use crate::keep::Kept;
 use crate::links::Links;
 use crate::membership::Membership;
-use registry_rules::{Offer, RecordKey, offer, register_entry};
+use registry_rules::{Offer, Pin, RecordKey, offer, register_entry};
 use registry_store::{
-    RulingChange, Sibling, StoreError, anchor_of_key, key_of_anchor, lock_keys, offering, recorded_links,
-    scored_around,
+    JudgedAnew, RulingChange, Sibling, StoreError, anchor_of_key, key_of_anchor, lock_keys, offering,
+    recorded_links, scored_around,
 };
 use sqlx::PgConnection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,15 +95,17 @@ impl Named {
 }
 
 /// The records that offer the keys or are linked to them, each with what it offers, and all that is recorded about them
-/// and about the changed records.
+/// and about the changed records. `judged_anew`: numbers whose register entries changed.
 pub(crate) async fn load_siblings(
     connection: &mut PgConnection,
     kept: &Kept<'_>,
     keys: &mut Named,
+    judged_anew: &BTreeSet<Pin>,
 ) -> Result<(Vec<(Sibling, Offer)>, Links), StoreError> {
+    let numbers: Vec<&str> = judged_anew.iter().map(Pin::as_str).collect();
     let changed: BTreeSet<&str> = kept.changes.keys().copied().collect();
     for _ in 0..LINK_ROUNDS {
-        let siblings = read(connection, keys).await?;
+        let siblings = read(connection, keys, JudgedAnew::With(&numbers)).await?;
         let mut records = changed.clone();
         records.extend(siblings.iter().map(|(sibling, _)| sibling.record_key.as_str()));
         let (links, mut more) = read_links(connection, &records, &keys.source_keys).await?;
@@ -160,13 +162,17 @@ pub(crate) async fn read_links(
     Ok((links, more))
 }
 
-async fn read(connection: &mut PgConnection, keys: &Named) -> Result<Vec<(Sibling, Offer)>, StoreError> {
+async fn read(
+    connection: &mut PgConnection,
+    keys: &Named,
+    judged_anew: JudgedAnew<'_>,
+) -> Result<Vec<(Sibling, Offer)>, StoreError> {
     let source_keys: Vec<&str> = keys.source_keys.iter().map(String::as_str).collect();
     let records: Vec<&str> = keys.records.iter().map(String::as_str).collect();
     if source_keys.is_empty() && records.is_empty() {
         return Ok(Vec::new());
     }
-    with_offers(offering(connection, &source_keys, &records).await?)
+    with_offers(offering(connection, &source_keys, &records, judged_anew).await?)
 }
 
 /// Each record with what it offers.
@@ -180,7 +186,8 @@ pub(crate) fn with_offers(siblings: Vec<Sibling>) -> Result<Vec<(Sibling, Offer)
         .collect()
 }
 
-/// Without a number, name and date of birth say nothing here.
+/// Without a number, name and date of birth say nothing here; nor do they where the register is known to have nothing against the
+/// number: an offer that says neither is not contradicted.
 fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
     if let Some(payload) = &sibling.payload {
         return offer(&record_of(payload)?).ok_or(StoreError::Unreadable("record"));
@@ -188,5 +195,6 @@ fn offer_of(sibling: &Sibling) -> Result<Offer, StoreError> {
     let record_key =
         RecordKey::try_from(sibling.record_key.clone()).map_err(|_| StoreError::Unreadable("record key"))?;
     let source_key = sibling.source_key.clone().unwrap_or_else(|| format!("{ALONE}{record_key}"));
-    Ok(Offer { record_key, pin: None, name: None, birth: None, source_key })
+    let pin = sibling.pin.as_ref().and_then(|pin| pin.parse().ok());
+    Ok(Offer { record_key, pin, name: None, birth: None, source_key })
 }

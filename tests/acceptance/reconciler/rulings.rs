@@ -109,6 +109,35 @@ async fn a_record_split_off_stands_alone_and_comes_back_under_the_same_ids() {
     assert_eq!(id(&world, record).await, alone, "the one who stood alone has the id of then");
 }
 
+/// What the register says against a number matters to nobody while a steward's link holds, and again when it ends: also for
+/// whoever only shares its source key with what changes.
+#[tokio::test]
+async fn a_contradicted_record_is_judged_again_when_its_link_is_taken_back() {
+    let (mut world, reconciler) = World::new().await;
+    world.go_live(&reconciler).await;
+    let pin = "001190000001";
+    let entry = Make::new("identity", "pin", pin, "holder").pin(pin).name("Trần Mơ").born("1990-01-02");
+    let stranger = |name: &'static str| {
+        let row = Make::new("residence", "person", "R1", "resident").person("R1").pin(pin);
+        row.name(name).born("1960")
+    };
+    let beside = |at| Make::new("residence", "stay", "R1-1", "resident").person("R1").at(at);
+    world.say(&reconciler, [entry, stranger("Phạm Khánh"), beside(100)]).await;
+    let (record, before) = ("residence/person/R1/resident", world.state().await);
+    let (holder, at_holder) = at_pin(pin);
+    let link = ruling(1, "link", (record, "person:residence/R1"), Some((&holder, &at_holder)));
+    say(&mut world, &reconciler, link).await;
+    assert_eq!(id(&world, record).await, id(&world, pin).await);
+    say(&mut world, &reconciler, taken_back(2, 1)).await;
+    assert_eq!(world.state().await, before, "it is a question again, and stands alone");
+    // A change beside it finds it contradicted still.
+    say(&mut world, &reconciler, beside(110).text("npd.religion", "1")).await;
+    assert_ne!(id(&world, record).await, id(&world, pin).await);
+    assert_eq!(registry_store::list_cases(&world.pool, true, 0, 10).await.unwrap().len(), 1);
+    say(&mut world, &reconciler, stranger("Trần Mơ").at(120)).await;
+    assert_eq!(id(&world, record).await, id(&world, pin).await);
+}
+
 #[tokio::test]
 async fn a_decision_that_comes_before_its_records_waits_for_them() {
     let [husband, wife, _] = pins(0);

@@ -97,17 +97,33 @@ pub struct Sibling {
     pub source_key: Option<String>,
     /// The group it is tied through.
     pub relation_group: Option<String>,
+    /// Its number; none where that is not asked for.
+    pub pin: Option<String>,
     /// Where it is attached.
     pub attached: Attached,
-    /// Its Avro body, if it carries a number: then its name and date of birth matter.
+    /// Its Avro body, if it carries a number and may be judged by its name and date of birth anew.
     pub payload: Option<Vec<u8>>,
 }
+
+/// Which of the records that carry a number are judged anew by what the register says of it.
+#[derive(Clone, Copy, Debug)]
+pub enum JudgedAnew<'a> {
+    /// All.
+    All,
+    /// Those that carry one of these numbers, whose entries changed. Beside them the contradicted ones, and those that a steward
+    /// attached, whom nobody judged. Of any other it is known already that the register has nothing against it.
+    With(&'a [&'a str]),
+}
+
+/// With more numbers than this it is cheaper to judge all than to look for each.
+const MOST_LOOKED_FOR: usize = 100;
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct SiblingColumns {
     record_key: String,
     source_key: Option<String>,
     relation_group: Option<String>,
+    pin: Option<String>,
     anchor: Option<String>,
     attach_rule: i16,
     contradicted: bool,
@@ -120,6 +136,7 @@ impl From<SiblingColumns> for Sibling {
             record_key: row.record_key,
             source_key: row.source_key,
             relation_group: row.relation_group,
+            pin: row.pin,
             attached: Attached { anchor: row.anchor, rule: row.attach_rule, contradicted: row.contradicted },
             payload: row.payload,
         }
@@ -131,20 +148,29 @@ pub async fn offering(
     connection: &mut PgConnection,
     source_keys: &[&str],
     record_keys: &[&str],
+    judged_anew: JudgedAnew<'_>,
 ) -> Result<Vec<Sibling>, StoreError> {
+    let (all, numbers) = match judged_anew {
+        JudgedAnew::With(numbers) if numbers.len() <= MOST_LOOKED_FOR => (false, numbers),
+        JudgedAnew::With(_) | JudgedAnew::All => (true, [].as_slice()),
+    };
     let rows: Vec<SiblingColumns> = sqlx::query_as(
-        "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted, v.payload
+        "select r.record_key, r.source_key, r.relation_group, r.pin, r.anchor, r.attach_rule, r.contradicted, v.payload
          from (select s.record_key from unnest($1::text[]) as t (wanted)
                cross join lateral (select record_key from record_latest where source_key = wanted offset 0) s
                union select record_key from unnest($2::text[]) as t (record_key)) k
          cross join lateral (select * from record_latest r where r.record_key = k.record_key limit 1) r
          left join lateral (
-           select v.payload from record_version v where r.pin is not null and v.record_key = r.record_key
+           select v.payload from record_version v
+           where r.pin is not null and ($3 or r.contradicted or r.attach_rule = 1 or r.pin = any($4))
+             and v.record_key = r.record_key
              and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v on true
          where r.anchor is not null",
     )
     .bind(source_keys)
     .bind(record_keys)
+    .bind(all)
+    .bind(numbers)
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(Into::into).collect())

@@ -73,8 +73,8 @@ pub use history_page::{HISTORY_LIMIT, HistoryPage, HistoryPlace, Listed};
 pub use inquiry::{Inquiry, Moment};
 pub use known::{Found, Seeds, known_around};
 pub use latest::{
-    Attached, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest, reattach,
-    source_keys_of_pins,
+    Attached, JudgedAnew, Latest, LatestRow, Moved, Sibling, latest_of, move_versions, offering, put_latest,
+    reattach, source_keys_of_pins,
 };
 pub use link_history::{EntryPlace, LinkHistory, ScoredHistory, link_history, scored_link_history};
 pub use links::{LinksFound, RecordLinks, recorded_links};

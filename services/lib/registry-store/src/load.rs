@@ -257,14 +257,14 @@ pub async fn records_in_slice(
     slice: &LoadSlice,
 ) -> Result<Vec<Sibling>, StoreError> {
     const SHARED: &str =
-        "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted, v.payload
+        "select r.record_key, r.source_key, r.relation_group, r.pin, r.anchor, r.attach_rule, r.contradicted, v.payload
          from (select * from record_latest where source_key >= $1 and source_key < $2 offset 0) r
          left join lateral (
            select v.payload from record_version v where r.pin is not null and v.record_key = r.record_key
              and v.epoch = r.epoch and v.position = r.position and v.ordinal = r.ordinal limit 1) v on true
          where r.anchor is not null";
     const SINGLE: &str =
-        "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted, v.payload
+        "select r.record_key, r.source_key, r.relation_group, r.pin, r.anchor, r.attach_rule, r.contradicted, v.payload
          from (select * from record_latest l where record_key >= $1 and record_key < $2 and source_key is null
            and (pin is not null or exists (select from record_ruling where record_key = l.record_key)
              or exists (select from key_join where key = $3 || l.record_key)

@@ -210,8 +210,8 @@ pub async fn siblings_at(
     anchors: &[String],
 ) -> Result<Vec<Sibling>, StoreError> {
     let rows: Vec<SiblingColumns> = sqlx::query_as(
-        "select r.record_key, r.source_key, r.relation_group, r.anchor, r.attach_rule, r.contradicted,
-           null::bytea as payload
+        "select r.record_key, r.source_key, r.relation_group, null::text as pin, r.anchor, r.attach_rule,
+           r.contradicted, null::bytea as payload
          from unnest($1::text[]) as t (wanted)
          cross join lateral (select * from record_latest where anchor = wanted offset 0) r",
     )
