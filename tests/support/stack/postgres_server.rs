@@ -17,7 +17,7 @@ use super::secret;
 use super::user::ServerUser;
 
 /// Starting includes crash recovery.
-const READY_WITHIN: Duration = Duration::from_mins(3);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A fast shutdown writes a checkpoint.
 const GRACE: Duration = Duration::from_secs(30);

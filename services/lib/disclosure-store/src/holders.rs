@@ -1,7 +1,8 @@
 //! How many agreements hold what a case is about: all that the stewards' desk may learn of disclosure.
 
 use crate::StoreError;
-use sqlx::{AssertSqlSafe, PgPool};
+use crate::questions::grant_question;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 /// Who is asked about, and which item; without an item, whether anybody holds the person at all.
@@ -18,22 +19,7 @@ pub struct HoldersQuestion {
 /// # Errors
 /// When the role does not exist or `owner` does not own the function.
 pub async fn grant_to_stewards(owner: &PgPool, role: &str) -> Result<(), StoreError> {
-    let (database, role): (String, String) =
-        sqlx::query_as("select quote_ident(current_database()), quote_ident($1)")
-            .bind(role)
-            .fetch_one(owner)
-            .await?;
-    let mut transaction = owner.begin().await?;
-    for statement in [
-        format!("grant connect on database {database} to {role}"),
-        format!("grant usage on schema public to {role}"),
-        format!("grant execute on function holders_of(integer[], uuid[], text[]) to {role}"),
-    ] {
-        // The names were quoted by the server.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
+    grant_question(owner, role, "holders_of(integer[], uuid[], text[])").await
 }
 
 /// How many agreements hold what each question asks about, in the order of the questions.

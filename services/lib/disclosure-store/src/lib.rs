@@ -19,6 +19,7 @@ mod lanes;
 mod ledger;
 mod person_states;
 mod positions;
+mod questions;
 mod reporters;
 mod restore;
 mod status;

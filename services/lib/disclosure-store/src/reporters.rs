@@ -1,7 +1,8 @@
 //! Whether who reports an error holds what the report is about: all that the reconciler may learn of disclosure.
 
 use crate::StoreError;
-use sqlx::{AssertSqlSafe, PgPool};
+use crate::questions::grant_question;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 /// What an agreement may speak of.
@@ -18,22 +19,7 @@ pub struct MayReport {
 /// # Errors
 /// When the role does not exist or `owner` does not own the function.
 pub async fn grant_to_reconciler(owner: &PgPool, role: &str) -> Result<(), StoreError> {
-    let (database, role): (String, String) =
-        sqlx::query_as("select quote_ident(current_database()), quote_ident($1)")
-            .bind(role)
-            .fetch_one(owner)
-            .await?;
-    let mut transaction = owner.begin().await?;
-    for statement in [
-        format!("grant connect on database {database} to {role}"),
-        format!("grant usage on schema public to {role}"),
-        format!("grant execute on function may_report(text, text, uuid) to {role}"),
-    ] {
-        // The names were quoted by the server.
-        sqlx::query(AssertSqlSafe(statement)).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
+    grant_question(owner, role, "may_report(text, text, uuid)").await
 }
 
 /// What an agreement may say of an item (`npd.birth_name`) and of a person; nobody's, where there is no such person.

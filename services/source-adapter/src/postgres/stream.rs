@@ -253,11 +253,11 @@ mod tests {
 
     #[tokio::test]
     async fn where_the_server_encrypts_the_stream_is_encrypted() {
-        for mode in ["prefer", "require"] {
+        for mode in ["prefer", "require", "verify-full"] {
             let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
             let port = server.local_addr().unwrap().port();
             let config: Config = toml::from_str(&format!(
-                "[source]\nmapping = \"m\"\ncodes = \"c\"\ndsn = \"postgres://u@127.0.0.1:{port}/d?sslmode={mode}\"\n\
+                "[source]\nmapping = \"m\"\ncodes = \"c\"\ndsn = \"postgres://u@localhost:{port}/d?sslmode={mode}\"\n\
                  [kafka]\nbootstrap = \"127.0.0.1:1\"\n[schema_registry]\nurl = \"http://127.0.0.1:1\"\ncache_dir = \"s\"\n"
             ))
             .unwrap();
