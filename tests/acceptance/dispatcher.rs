@@ -5,5 +5,6 @@ mod delivery;
 mod drift;
 mod holders;
 mod ledger;
+mod marking;
 mod release;
 mod world;

@@ -6,8 +6,10 @@ use crate::plan::Turn;
 use crate::receiver::{Received, ReceiverError, key_of};
 use crate::sector::{BoundSector, SectorMapping};
 use disclosure_store::{DeliveryKey, Event, Outcome, Settlement};
-use sqlx::AssertSqlSafe;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use service_runtime::planning;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres, Row as _};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -16,18 +18,15 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A statement that takes longer waits for somebody at the sector; the lane tries again later.
 const STATEMENT_TIMEOUT: &str = "10s";
 
-/// Plans cached while a table was empty must not read the whole of it later.
-const PLANNED_ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
-
 /// Connections to a sector's database, opened when they are needed.
 pub(crate) fn sector_pool(options: PgConnectOptions, connections: u32) -> PgPool {
-    let settings = [("statement_timeout", STATEMENT_TIMEOUT), PLANNED_ANEW];
+    let options = options.options([("statement_timeout", STATEMENT_TIMEOUT)]).options(planning::BY_INDEX);
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // One round trip less: a broken connection shows at its first statement, and the lane tries again.
         .test_before_acquire(false)
-        .connect_lazy_with(options.application_name("dansync-deliver").options(settings))
+        .connect_lazy_with(options.application_name("dansync-deliver"))
 }
 
 /// A lane's sector database.
@@ -101,27 +100,44 @@ impl DatabaseReceiver {
         if rows.is_empty() {
             return Ok(Written::default());
         }
+        if rows.iter().all(Row::is_plain) {
+            return self.put(bound, rows).await;
+        }
         let mut transaction = self.pool.begin().await?;
         let before = release_numbers(&mut transaction, bound, rows).await?;
-        let references: Vec<&str> = rows.iter().map(Row::reference).collect();
-        let numbers: Vec<i64> = rows.iter().map(|row| row.turn.newest.release_no).collect();
         let accepted: Vec<String> = sqlx::query_scalar(AssertSqlSafe(bound.guard.as_str()))
-            .bind(&references)
-            .bind(numbers)
+            .bind(references(rows))
+            .bind(release_numbers_of(rows))
             .fetch_all(&mut *transaction)
             .await?;
         let accepted: BTreeSet<String> = accepted.into_iter().collect();
         let sent = || rows.iter().filter(|row| accepted.contains(row.reference()) && !row.turn.resolve_only);
-        upsert(&mut transaction, bound, sent().filter(|row| row.values.is_some()).collect()).await?;
-        let leaving: Vec<&str> = sent().filter(|row| row.values.is_none()).map(Row::reference).collect();
+        let staying: Vec<&Row<'_>> = sent().filter(|row| row.values.is_some()).collect();
+        if !staying.is_empty() {
+            let query =
+                sqlx::query(AssertSqlSafe(bound.upsert.as_str())).bind(references(staying.iter().copied()));
+            bind_columns(query, bound, &staying).execute(&mut *transaction).await?;
+        }
+        let leaving: Vec<&Row<'_>> = sent().filter(|row| row.values.is_none()).collect();
         if !leaving.is_empty() {
             sqlx::query(AssertSqlSafe(bound.delete.as_str()))
-                .bind(leaving)
+                .bind(references(leaving))
                 .execute(&mut *transaction)
                 .await?;
         }
         transaction.commit().await?;
         Ok(Written { before, accepted })
+    }
+
+    /// Release numbers and rows in one statement, which is a transaction: what most passes have to write.
+    async fn put(&self, bound: &BoundSector, rows: &[Row<'_>]) -> Result<Written, sqlx::Error> {
+        let all: Vec<&Row<'_>> = rows.iter().collect();
+        let query = sqlx::query(AssertSqlSafe(bound.put.as_str()))
+            .bind(references(rows))
+            .bind(release_numbers_of(rows));
+        let accepted = bind_columns(query, bound, &all).fetch_all(&self.pool).await?;
+        let accepted = accepted.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        Ok(Written { before: BTreeMap::new(), accepted })
     }
 }
 
@@ -153,6 +169,11 @@ impl<'a> Row<'a> {
 
     fn reference(&self) -> &str {
         &self.turn.newest.reference
+    }
+
+    /// Comes or changes, with nothing older to be resolved.
+    const fn is_plain(&self) -> bool {
+        self.values.is_some() && self.turn.unresolved.is_empty()
     }
 }
 
@@ -200,25 +221,27 @@ async fn release_numbers(
     Ok(rows.into_iter().collect())
 }
 
-async fn upsert(
-    connection: &mut PgConnection,
+fn references<'a>(rows: impl IntoIterator<Item = &'a Row<'a>>) -> Vec<&'a str> {
+    rows.into_iter().map(Row::reference).collect()
+}
+
+fn release_numbers_of(rows: &[Row<'_>]) -> Vec<i64> {
+    rows.iter().map(|row| row.turn.newest.release_no).collect()
+}
+
+/// Binds one array a column, in the order of the statement's.
+fn bind_columns<'q>(
+    query: Query<'q, Postgres, PgArguments>,
     bound: &BoundSector,
-    rows: Vec<&Row<'_>>,
-) -> Result<(), sqlx::Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let references: Vec<&str> = rows.iter().map(|row| row.reference()).collect();
-    let mut query = sqlx::query(AssertSqlSafe(bound.upsert.as_str())).bind(references);
-    for column in 0..bound.width() {
+    rows: &[&'q Row<'_>],
+) -> Query<'q, Postgres, PgArguments> {
+    (0..bound.width()).fold(query, |query, column| {
         let values: Vec<Option<&str>> = rows
             .iter()
             .map(|row| row.values.as_ref().and_then(|values| values.get(column)).and_then(Option::as_deref))
             .collect();
-        query = query.bind(values);
-    }
-    query.execute(connection).await?;
-    Ok(())
+        query.bind(values)
+    })
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {

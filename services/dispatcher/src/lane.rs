@@ -7,9 +7,9 @@ use crate::plan::{InForce, Plan, Turn, plan};
 use crate::receiver::{Received, Receiver, ReceiverError, key_of};
 use crate::run::Shared;
 use disclosure_store::{
-    DeliveryKey, LaneKey, Lease, OpenDelivery, Outcome, StoreError, business_date, complete_backfill,
-    erase_content_of, fields_ever, has_open, hold, mark_attempted, open_backfills, open_deliveries, park,
-    pending, permitted_fields, release_lane, renew, settle,
+    DeliveryKey, LaneKey, Lease, OpenDelivery, Outcome, Standing, StoreError, business_date,
+    complete_backfill, erase_content_of, fields_ever, has_open, mark_attempted, open_backfills,
+    open_deliveries, park, pending, permitted_fields, release_lane, renew, settle,
 };
 use registry_rules::{Mode, guard};
 use service_runtime::backoff::{Backoff, Policy};
@@ -28,7 +28,7 @@ const BATCH: i64 = 500;
 const DATABASE_PACE: Duration = Duration::from_millis(15);
 /// The same for a topic. Each pass is a Kafka transaction as well, which costs the broker milliseconds of processor time
 /// however few records it holds, and whoever reads a topic is not waiting for an answer.
-const TOPIC_PACE: Duration = Duration::from_millis(250);
+const TOPIC_PACE: Duration = Duration::from_millis(500);
 /// See [`DATABASE_PACE`].
 const LONGEST_PACE: u32 = 5;
 /// A look without having been woken; also finds what was parked.
@@ -198,7 +198,7 @@ impl Lane {
         due
     }
 
-    /// What waits. Asked before the transaction: a wake is for all lanes and mostly for others, and one question answers
+    /// What waits. Asked before anything is marked: a wake is for all lanes and mostly for others, and one question answers
     /// it. Nobody but the lane's holder changes what is open, and whether that is still us is asked under the lease.
     async fn open(&self) -> Result<Vec<OpenDelivery>, LaneError> {
         let mut connection = self.shared.pool.acquire().await?;
@@ -269,38 +269,48 @@ impl Lane {
         Ok(all.into_iter().find(|one| one.row.agreement == self.lease.lane.agreement))
     }
 
-    /// Decides what goes, under the lease, and marks it as attempted before anything is sent.
+    /// Decides what goes and marks it as attempted, under the lease, before anything is sent.
     async fn mark(&mut self, prepared: &InUse, open: Vec<OpenDelivery>) -> Result<Marked, LaneError> {
-        let mut transaction = self.shared.pool.begin().await?;
-        if !hold(&mut transaction, &self.lease).await? {
-            return Ok(Marked::Lost);
-        }
-        let Some(in_use) = self.in_use(&mut transaction).await?.filter(|one| one.row == prepared.row) else {
-            return Ok(Marked::Again);
-        };
-        let in_force = in_use.row.state.lets_content_out().then_some(InForce { version: in_use.row.version });
+        let in_force =
+            prepared.row.state.lets_content_out().then_some(InForce { version: prepared.row.version });
         let mut plan = plan(open, in_force, self.receiver.answers());
-        self.guard(&mut transaction, &mut plan).await?;
+        let stopped = self.guard(&mut plan).await?;
         let keys: Vec<DeliveryKey> =
             plan.turns.iter().filter(|turn| !turn.resolve_only).map(key_of).collect();
-        if !keys.is_empty() {
-            mark_attempted(&mut transaction, &self.lease.lane, &keys).await?;
-        }
-        self.write_outcomes(&mut transaction, &plan.settled, &plan.withdrawn).await?;
-        transaction.commit().await?;
-        self.count(&plan.settled);
-        Ok(if plan.turns.is_empty() { Marked::Again } else { Marked::Turns(plan.turns) })
+        let only_sends = plan.settled.is_empty() && plan.withdrawn.is_empty() && stopped.is_empty();
+        let standing = if only_sends {
+            let mut connection = self.shared.pool.acquire().await?;
+            mark_attempted(&mut connection, &self.lease, &prepared.row, &keys).await?
+        } else {
+            let mut transaction = self.shared.pool.begin().await?;
+            let standing = mark_attempted(&mut transaction, &self.lease, &prepared.row, &keys).await?;
+            if standing == Standing::Ours {
+                for key in &stopped {
+                    park(&mut transaction, self.key(), key, GUARDED, "guard").await?;
+                }
+                self.write_outcomes(&mut transaction, &plan.settled, &plan.withdrawn).await?;
+                transaction.commit().await?;
+                self.count(&plan.settled);
+            }
+            standing
+        };
+        Ok(match standing {
+            Standing::Lost => Marked::Lost,
+            Standing::Changed => Marked::Again,
+            Standing::Ours if plan.turns.is_empty() => Marked::Again,
+            Standing::Ours => Marked::Turns(plan.turns),
+        })
     }
 
-    /// The second pair of eyes: a payload with anything that the plain rows do not permit stays, and its person waits.
-    async fn guard(&mut self, connection: &mut PgConnection, plan: &mut Plan) -> Result<(), LaneError> {
-        let turns = std::mem::take(&mut plan.turns);
-        for turn in turns {
+    /// The second pair of eyes: a payload with anything that the plain rows do not permit does not go. Gives those.
+    async fn guard(&mut self, plan: &mut Plan) -> Result<Vec<DeliveryKey>, LaneError> {
+        let mut stopped = Vec::new();
+        for turn in std::mem::take(&mut plan.turns) {
             if turn.resolve_only {
                 plan.turns.push(turn);
                 continue;
             }
-            let rows = self.rows_of(connection, turn.newest.agreement_version).await?;
+            let rows = self.rows_of(turn.newest.agreement_version).await?;
             let record = columns(&turn.newest.payload).unwrap_or_default();
             let payload = record.iter().map(|(name, text)| (name.as_str(), text.as_str()));
             match guard(payload, &turn.newest.fields, &rows) {
@@ -309,22 +319,19 @@ impl Lane {
                     self.shared.metrics.guard_violations.with([self.agreement()]).increment();
                     self.shared.metrics.count(self.agreement(), DeliveryOutcome::Withheld, 1);
                     tracing::error!(lane = %self.key(), %violation, "the guard stopped a payload; its person waits");
-                    park(connection, &self.lease.lane, &key_of(&turn), GUARDED, "guard").await?;
+                    stopped.push(key_of(&turn));
                 }
             }
         }
-        Ok(())
+        Ok(stopped)
     }
 
-    async fn rows_of(
-        &mut self,
-        connection: &mut PgConnection,
-        version: i32,
-    ) -> Result<Arc<[String]>, StoreError> {
+    async fn rows_of(&mut self, version: i32) -> Result<Arc<[String]>, LaneError> {
         if let Some(rows) = self.rows.get(&version) {
             return Ok(Arc::clone(rows));
         }
-        let rows: Arc<[String]> = permitted_fields(connection, self.agreement(), version).await?.into();
+        let mut connection = self.shared.pool.acquire().await?;
+        let rows: Arc<[String]> = permitted_fields(&mut connection, self.agreement(), version).await?.into();
         self.rows.insert(version, Arc::clone(&rows));
         Ok(rows)
     }

@@ -208,6 +208,9 @@ pub(crate) struct BoundSector {
     pub(crate) before: String,
     /// $1 references, then one array a column.
     pub(crate) upsert: String,
+    /// Guard and upsert at once: $1 references, $2 release numbers, then one array a column; gives the references whose number was
+    /// lower, of which alone the rows are written.
+    pub(crate) put: String,
     /// $1 references.
     pub(crate) delete: String,
 }
@@ -218,21 +221,20 @@ impl BoundSector {
         let name = |name: &str| quoted_identifier(name).unwrap_or_default();
         let (table, guard, key) = (name(&mapping.table), name(&mapping.guard), name(&mapping.ref_column));
         let names: Vec<_> = columns.iter().map(|c| name(&c.column)).collect();
-        let arrays: Vec<_> = (1..=names.len() + 1).map(|n| format!("${n}::text[]")).collect();
-        let (list, arrays) = (names.join(", "), arrays.join(", "));
-        let set = names.iter().map(|n| format!("{n} = excluded.{n}")).collect::<Vec<_>>().join(", ");
-        let (list, action) = if names.is_empty() {
-            (key.clone(), "nothing".to_owned())
-        } else {
-            (format!("{key}, {list}"), format!("update set {set}"))
+        let arrays = |first: usize| {
+            (first..first + names.len()).map(|n| format!(", ${n}::text[]")).collect::<String>()
         };
+        let (list, of_row): (String, String) =
+            names.iter().map(|n| (format!(", {n}"), format!(", r.{n}"))).unzip();
+        let set = names.iter().map(|n| format!("{n} = excluded.{n}")).collect::<Vec<_>>().join(", ");
+        let action = if names.is_empty() { "nothing".to_owned() } else { format!("update set {set}") };
+        let guarded = format!(
+            "insert into {guard} as g (ref, release_no) select * from unnest($1::text[], $2::bigint[]) order by 1 \
+             on conflict (ref) do update set release_no = excluded.release_no \
+             where g.release_no < excluded.release_no returning ref"
+        );
         Self {
             columns,
-            guard: format!(
-                "insert into {guard} as g (ref, release_no) select * from unnest($1::text[], $2::bigint[]) order by 1 \
-                 on conflict (ref) do update set release_no = excluded.release_no \
-                 where g.release_no < excluded.release_no returning ref"
-            ),
             seed: format!(
                 "insert into {guard} (ref, release_no) select r, 0 from unnest($1::text[]) as r order by 1 \
                  on conflict (ref) do nothing"
@@ -241,8 +243,19 @@ impl BoundSector {
                 "select ref, release_no from {guard} where ref = any($1) order by ref for update"
             ),
             upsert: format!(
-                "insert into {table} ({list}) select * from unnest({arrays}) order by 1 on conflict ({key}) do {action}"
+                "insert into {table} ({key}{list}) select * from unnest($1::text[]{}) order by 1 \
+                 on conflict ({key}) do {action}",
+                arrays(2)
             ),
+            put: format!(
+                "with accepted as ({guarded}), \
+                 written as (insert into {table} ({key}{list}) select r.{key}{of_row} \
+                   from unnest($1::text[]{}) as r ({key}{list}) join accepted a on a.ref = r.{key} order by 1 \
+                   on conflict ({key}) do {action}) \
+                 select ref from accepted",
+                arrays(3)
+            ),
+            guard: guarded,
             delete: format!("delete from {table} where {key} = any($1)"),
         }
     }

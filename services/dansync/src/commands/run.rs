@@ -99,7 +99,13 @@ impl Run {
                 info.with([Label::id(&hash)]).set(1.0);
                 admin::serve(admin(&config), &runtime).await?;
                 tracing::info!(version = env!("CARGO_PKG_VERSION"), config_hash = hash, "the service starts");
-                service(config, runtime).await?;
+                // As a task of its own: what wakes it then runs on the same thread, where the one that waits here would have
+                // to be woken by the system.
+                match tokio::spawn(service(config, runtime).in_current_span()).await {
+                    Ok(ended) => ended?,
+                    // Its text may quote a person's value: the panic goes on as one, which the hook has told of.
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                }
                 tracing::info!("the service has ended");
                 Ok(())
             })

@@ -1,16 +1,13 @@
 //! Connecting, and what the owner of the database does once: tables and rights.
 
 use crate::StoreError;
+use service_runtime::planning;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _};
 use std::time::Duration;
 
 /// A pool that has no free connection for so long is an outage.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Each execution is planned for the table as it is. A plan that was cached while a table was small goes on reading the whole
-/// of it when it has grown, until the next ANALYZE: in a first load that is the difference between seconds and minutes.
-const PLANNED_ANEW: (&str, &str) = ("plan_cache_mode", "force_custom_plan");
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
@@ -21,7 +18,7 @@ pub fn connect(options: PgConnectOptions, max_connections: u32) -> PgPool {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // One round trip less for each transaction: a broken connection shows at its first statement, and is an outage.
         .test_before_acquire(false)
-        .connect_lazy_with(options.application_name("dansync-disclosure").options([PLANNED_ANEW]))
+        .connect_lazy_with(options.application_name("dansync-disclosure").options(planning::BY_KEY))
 }
 
 /// Makes or changes the tables; for the database's owner.

@@ -1,9 +1,10 @@
 //! Deliveries: authorised content on its way, until its one outcome.
 //!
-//! Statements that look up by key ask for `outcome is null`, those that look for work for `settled_at is null`: the same rows,
-//! but the first keep the planner from scanning the index of open deliveries once for each key.
+//! Statements that change rows find them by `ref = any(…)`, not by a join with what they are given: a join may be planned the wrong
+//! way round while the table is small, and the plan is kept. Those that look up by key ask for `outcome is null`, those that look for
+//! work for `settled_at is null`: the same rows, but the first keep the planner from the index of open deliveries.
 
-use crate::{LaneKey, NewEntry, StoreError};
+use crate::{AgreementRow, LaneKey, Lease, NewEntry, StoreError};
 use chrono::{DateTime, NaiveDate, Utc};
 use registry_rules::PersonId;
 use sqlx::PgConnection;
@@ -255,24 +256,54 @@ pub async fn open_deliveries(
         .collect()
 }
 
-/// Notes that these are about to be sent: from here on each may have been received.
+/// Whether a lane may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is ours, and what is in force is what was prepared.
+    Ours,
+    /// Another instance has the lane.
+    Lost,
+    /// Another version, generation or state is in force by now.
+    Changed,
+}
+
+/// Notes that these are about to be sent: from here on each may have been received. Nothing is noted unless the lane is still
+/// ours, which nobody takes until the end of the transaction, and the agreement stands as it was prepared: all in one statement,
+/// because every pass of every lane asks it.
 pub async fn mark_attempted(
     connection: &mut PgConnection,
-    lane: &LaneKey,
+    lease: &Lease,
+    prepared: &AgreementRow,
     keys: &[DeliveryKey],
-) -> Result<(), StoreError> {
-    let (references, numbers) = columns(keys);
-    sqlx::query(
-        "update delivery d set attempted_at = coalesce(d.attempted_at, clock_timestamp()), attempts = d.attempts + 1
-         from unnest($2::text[], $3::bigint[]) as k (ref, release_no)
-         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.outcome is null",
+) -> Result<Standing, StoreError> {
+    let (references, releases) = columns(keys);
+    let (is_ours, is_unchanged): (bool, bool) = sqlx::query_as(
+        "with ours as materialized (
+             select from lane where agreement = $1 and mode = $2 and owner = $3 and epoch = $4 for share),
+         unchanged as materialized (
+             select from agreement_state where agreement = $1 and state = $5 and version = $6 and generation = $7),
+         marked as (
+             update delivery d set attempted_at = coalesce(d.attempted_at, clock_timestamp()), attempts = d.attempts + 1
+             where d.ref = any($8) and d.mode = $2 and array_position($9::text[], d.release_no || '/' || d.ref) is not null
+               and d.outcome is null and exists (select from ours) and exists (select from unchanged))
+         select exists (select from ours), exists (select from unchanged)",
     )
-    .bind(&lane.mode)
+    .bind(&lease.lane.agreement)
+    .bind(&lease.lane.mode)
+    .bind(lease.owner)
+    .bind(lease.epoch)
+    .bind(prepared.state.as_str())
+    .bind(prepared.version)
+    .bind(prepared.generation)
     .bind(references)
-    .bind(numbers)
-    .execute(connection)
+    .bind(releases)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    Ok(match (is_ours, is_unchanged) {
+        (true, true) => Standing::Ours,
+        (true, false) => Standing::Changed,
+        (false, _) => Standing::Lost,
+    })
 }
 
 /// Gives outcomes and erases the payloads. What has an outcome already keeps it.
@@ -281,15 +312,17 @@ pub async fn settle(
     lane: &LaneKey,
     settlements: &[Settlement],
 ) -> Result<(), StoreError> {
-    let keys: Vec<&DeliveryKey> = settlements.iter().map(|s| &s.key).collect();
+    let (references, releases) = columns(settlements.iter().map(|s| &s.key));
     sqlx::query(
-        "update delivery d set outcome = k.outcome, settled_at = clock_timestamp(), payload = null, parked = null
-         from unnest($2::text[], $3::bigint[], $4::text[]) as k (ref, release_no, outcome)
-         where d.ref = k.ref and d.mode = $1 and d.release_no = k.release_no and d.outcome is null",
+        "update delivery d
+         set outcome = ($4::text[])[array_position($3::text[], d.release_no || '/' || d.ref)],
+             settled_at = clock_timestamp(), payload = null, parked = null
+         where d.ref = any($2) and d.mode = $1 and array_position($3, d.release_no || '/' || d.ref) is not null
+           and d.outcome is null",
     )
     .bind(&lane.mode)
-    .bind(keys.iter().map(|k| k.reference.as_str()).collect::<Vec<_>>())
-    .bind(keys.iter().map(|k| k.release_no).collect::<Vec<_>>())
+    .bind(references)
+    .bind(releases)
     .bind(settlements.iter().map(|s| s.outcome.as_str()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
@@ -307,8 +340,8 @@ pub async fn erase_content_of(
     let (persons, numbers): (Vec<PersonId>, Vec<i64>) = withdrawn.iter().copied().unzip();
     sqlx::query(
         "update holding h set content_hash = null, next_review_on = least(h.next_review_on, $4)
-         from unnest($2::uuid[], $3::bigint[]) as w (person_id, release_no)
-         where h.person_id = w.person_id and h.agreement = $1 and h.release_no = w.release_no and h.member",
+         where h.person_id = any($2) and h.agreement = $1 and h.member
+           and h.release_no = ($3::bigint[])[array_position($2::uuid[], h.person_id)]",
     )
     .bind(agreement)
     .bind(persons)
@@ -379,7 +412,7 @@ pub async fn references_open(
 ) -> Result<BTreeSet<String>, StoreError> {
     let open: Vec<String> = sqlx::query_scalar(
         "select r from unnest($2::text[]) as r
-         where exists (select from delivery d where d.ref = r and d.mode = $1 and d.outcome is null)",
+         cross join lateral (select from delivery d where d.ref = r and d.mode = $1 and d.outcome is null limit 1) one",
     )
     .bind(mode)
     .bind(references)
@@ -388,6 +421,7 @@ pub async fn references_open(
     Ok(open.into_iter().collect())
 }
 
-fn columns(keys: &[DeliveryKey]) -> (Vec<&str>, Vec<i64>) {
-    keys.iter().map(|k| (k.reference.as_str(), k.release_no)).unzip()
+/// References, and releases as statements write them.
+fn columns<'a>(keys: impl IntoIterator<Item = &'a DeliveryKey>) -> (Vec<&'a str>, Vec<String>) {
+    keys.into_iter().map(|k| (k.reference.as_str(), format!("{}/{}", k.release_no, k.reference))).unzip()
 }

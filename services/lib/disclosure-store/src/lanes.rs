@@ -1,7 +1,6 @@
 //! Who sends on a lane: a lease that ends by itself when its holder is gone.
 
 use crate::StoreError;
-use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use std::time::Duration;
 use uuid::Uuid;
@@ -32,7 +31,8 @@ pub struct Lease {
     pub epoch: i64,
 }
 
-/// Takes a lane that nobody holds; none if somebody does.
+/// Takes a lane that nobody holds; none if somebody does. Who holds it is looked up first: to find it by conflict would lock
+/// the row, for which the holder would wait.
 pub async fn acquire(
     pool: &PgPool,
     lane: &LaneKey,
@@ -41,7 +41,9 @@ pub async fn acquire(
 ) -> Result<Option<Lease>, StoreError> {
     let epoch: Option<i64> = sqlx::query_scalar(
         "insert into lane as l (agreement, mode, owner, epoch, expires_at)
-         values ($1, $2, $3, 1, clock_timestamp() + $4 * interval '1 millisecond')
+         select $1, $2, $3, 1, clock_timestamp() + $4 * interval '1 millisecond'
+         where not exists (
+             select from lane h where h.agreement = $1 and h.mode = $2 and h.owner is not null and h.expires_at >= clock_timestamp())
          on conflict (agreement, mode) do update
              set owner = excluded.owner, epoch = l.epoch + 1, expires_at = excluded.expires_at
              where l.owner is null or l.expires_at < clock_timestamp()
@@ -70,20 +72,6 @@ pub async fn renew(pool: &PgPool, lease: &Lease, lasts: Duration) -> Result<bool
     .execute(pool)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Holds the lane for the rest of the transaction: nobody takes it meanwhile. `false` if it is already another's.
-pub async fn hold(connection: &mut PgConnection, lease: &Lease) -> Result<bool, StoreError> {
-    let held: Option<i32> = sqlx::query_scalar(
-        "select 1 from lane where agreement = $1 and mode = $2 and owner = $3 and epoch = $4 for share",
-    )
-    .bind(&lease.lane.agreement)
-    .bind(&lease.lane.mode)
-    .bind(lease.owner)
-    .bind(lease.epoch)
-    .fetch_optional(connection)
-    .await?;
-    Ok(held.is_some())
 }
 
 /// Gives a lane back, so that another instance need not wait for the lease to end.

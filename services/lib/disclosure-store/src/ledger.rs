@@ -32,7 +32,7 @@ pub async fn references_known(
 ) -> Result<BTreeSet<String>, StoreError> {
     let known: Vec<String> = sqlx::query_scalar(
         "select r from unnest($2::text[]) as r
-         where exists (select from ledger_entry e where e.ref = r and e.agreement = $1)",
+         cross join lateral (select from ledger_entry e where e.ref = r and e.agreement = $1 limit 1) one",
     )
     .bind(agreement)
     .bind(references)

@@ -34,14 +34,14 @@ pub use backfill::{
 pub use business_day::{business_date, open_day};
 pub use connect::{connect, grant_dispatcher, migrate, schema_is_current};
 pub use deliveries::{
-    DeliveryKey, Event, NewDelivery, OpenDelivery, Outcome, Pending, Settlement, erase_content_of, has_open,
-    insert_releases, mark_attempted, open_deliveries, park, pending, references_open, settle,
+    DeliveryKey, Event, NewDelivery, OpenDelivery, Outcome, Pending, Settlement, Standing, erase_content_of,
+    has_open, insert_releases, mark_attempted, open_deliveries, park, pending, references_open, settle,
 };
 pub use error::StoreError;
 pub use grants::grant_to_officer;
 pub use holders::{HoldersQuestion, grant_to_stewards, holders_of};
 pub use holdings::{HoldingRow, due_persons, holdings_of, write_holdings};
-pub use lanes::{LaneKey, Lease, acquire, hold, release_lane, renew};
+pub use lanes::{LaneKey, Lease, acquire, release_lane, renew};
 pub use ledger::{NewEntry, references_known};
 pub use person_states::{PersonState, lock_persons, person_page, persons_by_id, upsert_persons};
 pub use positions::{Moving, StoredPosition, claim_positions, move_positions};

@@ -16,6 +16,7 @@ mod identifier;
 pub mod logging;
 pub mod metrics;
 pub mod panics;
+pub mod planning;
 pub mod readiness;
 pub mod runtime;
 pub mod tasks;

@@ -3,7 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer as _;
 
-use super::sender::CountingProducer;
+use super::polled::PolledProducer;
 
 /// A batch that is not in the log, or a producer that could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,7 @@ const fn says_fenced(code: RDKafkaErrorCode) -> bool {
 
 /// The error of a client that can do no more.
 pub(super) fn beyond_repair(
-    producer: &CountingProducer,
+    producer: &PolledProducer,
     transactional_id: Option<&str>,
     error: &KafkaError,
 ) -> ProducerError {

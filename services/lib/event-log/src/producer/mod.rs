@@ -3,6 +3,7 @@
 mod deliveries;
 mod failure;
 mod idempotent_producer;
+mod polled;
 mod sender;
 mod thread;
 mod transactional_producer;

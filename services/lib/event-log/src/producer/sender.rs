@@ -3,15 +3,13 @@
 use super::MAX_RECORD_BYTES;
 use super::deliveries::{Deliveries, Outcome};
 use super::failure::{ProducerError, beyond_repair};
+use super::polled::PolledProducer;
 use crate::OutgoingRecord;
 use crate::config::{KafkaConfig, MESSAGE_TIMEOUT_MS};
-use rdkafka::config::FromClientConfigAndContext as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _};
 use std::time::{Duration, Instant};
-
-pub(super) type CountingProducer = ThreadedProducer<Deliveries>;
 
 /// Time for all acknowledgements of a batch: each comes or fails within the message timeout.
 const ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_millis(MESSAGE_TIMEOUT_MS as u64 + 10_000);
@@ -44,17 +42,14 @@ pub(super) struct SendFailure {
 
 /// A client together with what it is called at the broker.
 pub(super) struct Sender {
-    pub(super) producer: CountingProducer,
+    pub(super) producer: PolledProducer,
     pub(super) transactional_id: Option<String>,
 }
 
 impl Sender {
     pub(super) fn open(config: &KafkaConfig, transactional_id: Option<&str>) -> Result<Self, ProducerError> {
-        let producer = CountingProducer::from_config_and_context(
-            &config.producer(transactional_id),
-            Deliveries::default(),
-        )
-        .map_err(|e| ProducerError::Configuration { reason: e.to_string() })?;
+        let producer = PolledProducer::open(&config.producer(transactional_id))
+            .map_err(|e| ProducerError::Configuration { reason: e.to_string() })?;
         Ok(Self { producer, transactional_id: transactional_id.map(str::to_owned) })
     }
 
