@@ -40,7 +40,7 @@ fn greeted(server: &TcpListener, authority: Arc<ServerConfig>) -> io::Result<()>
     let (mut peer, _) = server.accept()?;
     peer.read_exact(&mut [0; REQUEST])?;
     peer.write_all(b"S")?;
-    let mut session = ServerConnection::new(authority).unwrap();
+    let mut session = ServerConnection::new(authority).map_err(io::Error::other)?;
     while session.is_handshaking() {
         session.complete_io(&mut peer)?;
     }
