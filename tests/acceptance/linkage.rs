@@ -90,7 +90,7 @@ fn people_are_found_and_twins_are_not_joined() {
         let (precision, recall, f1) = (measured.precision(), measured.recall(), measured.f1());
         println!("precision {precision:.5}, recall {recall:.5}, F1 {f1:.5}, twins {}", sample.twins.len());
     }
-    assert!(sample.twins.len() > 20);
+    assert!(sample.twins.len() > 10, "too few to say anything: {}", sample.twins.len());
     let people = &sample.person;
     let records_of = |person: usize| (0..people.len()).filter(move |n| people[*n] == person);
     for (one, other) in &sample.twins {

@@ -1,5 +1,6 @@
 //! The merge transaction on a real PostgreSQL, without the log: whatever the order, the state is the same.
 
+mod alone;
 mod broken;
 mod cases;
 mod figures;

@@ -52,7 +52,7 @@ mod take_over;
 mod take_over_present;
 mod whole_topic;
 
-pub use alone::open_alone;
+pub use alone::{LAST_SESSIONS, NotAlone, open_alone, wait_alone};
 pub use apply::{Applied, Summary};
 pub use config::{BatchConfig, Config, MatchingConfig};
 pub use incoming::{Body, Incoming, IncomingMessage};

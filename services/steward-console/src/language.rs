@@ -101,7 +101,7 @@ texts! {
     due_unknown: "chưa tính được", "not known yet";
     clock_days: "ngày làm việc", "working days";
     clock_by_law: "thời hạn luật định", "set by law";
-    clock_by_service: "chỉ tiêu của cơ sở dữ liệu, không điều luật nào định", "the registry's own target, set by no article";
+    clock_by_service: "chỉ tiêu của cơ sở dữ liệu; điều khoản giao việc không định thời hạn", "the registry's own target; the article that gives the task sets no time";
     state: "Tình trạng xử lý", "State";
     state_since: "từ", "since";
     state_new: "Mới", "New";
@@ -142,7 +142,6 @@ texts! {
     pin: "Số định danh", "Personal identification number";
     born: "Sinh", "Born";
     legal_basis: "Căn cứ", "Legal basis";
-    law_article: "Luật Căn cước 26/2023/QH15, điều", "Law on Identity 26/2023/QH15, article";
     values_title: "Các giá trị đang có", "The competing values";
     values_caption: "Mỗi cột là một bản ghi của một nguồn; phần khác với giá trị đang đứng được gạch chân, in đậm và ghi thành lời.", "Each column is one record of one source; what differs from the value that stands is underlined, bold and said in words.";
     value: "Giá trị", "Value";
@@ -264,7 +263,8 @@ texts! {
     take_back_hint: "Thu hồi là một quyết định mới; quyết định cũ vẫn lưu. Nếu làm người thay đổi thì cần người thứ hai duyệt.", "Taking back is a new decision; the old one stays on record. Where persons move by it, a second steward approves.";
     already_taken_back: "Quyết định này đã bị thu hồi.", "This decision is taken back already.";
     ended_case_title: "Hồ sơ không còn mở", "Case that is over";
-    ended_case_text: "Hồ sơ này không còn mở: các nguồn đã thống nhất, đã có quyết định có hiệu lực, hoặc đối tượng không còn. Có thể thu hồi từng quyết định nếu sai.", "This case is not open any more: the sources agree, a decision is in force, or its subject is gone. Each decision can be taken back if it was wrong.";
+    ended_case_text: "Hồ sơ này không còn mở: các nguồn đã thống nhất, đã có quyết định có hiệu lực, hoặc đối tượng không còn.", "This case is not open any more: the sources agree, a decision is in force, or its subject is gone.";
+    ended_take_back: "Có thể thu hồi từng quyết định nếu sai.", "Each decision can be taken back if it was wrong.";
     item: "Mục thông tin", "Item";
     claim: "Nhận xử lý", "Take this case";
     release: "Trả lại", "Release";

@@ -174,6 +174,17 @@ pub(crate) const fn case_state(state: CaseState, texts: &Texts) -> &'static str 
     }
 }
 
+/// The place of an item in the Law on Identity, as each language cites it: `9.4` is clause 4 of article 9.
+pub(crate) fn of_the_law(place: &str, language: Language) -> String {
+    let (article, clause) = place.split_once('.').unwrap_or((place, ""));
+    match (language, clause) {
+        (Language::Vietnamese, "") => format!("Điều {article} Luật Căn cước 26/2023/QH15"),
+        (Language::Vietnamese, _) => format!("khoản {clause} Điều {article} Luật Căn cước 26/2023/QH15"),
+        (Language::English, "") => format!("Law on Identity 26/2023/QH15 art. {article}"),
+        (Language::English, _) => format!("Law on Identity 26/2023/QH15 art. {article}({clause})"),
+    }
+}
+
 pub(crate) fn is_date_part(part: &str) -> bool {
     DATES.contains(&part)
 }

@@ -9,34 +9,34 @@ use std::collections::BTreeMap;
 
 /// A woman who has registered births and whose number the registry knows.
 const MOTHER: &str = "select k.id, k.me_so_dinh_danh as pin, k.me_ho_ten as name from hotich.khai_sinh k
-     where k.me_so_dinh_danh is not null and k.me_ngay_sinh is not null and k.trang_thai = 'HL' and k.noi_dk_tinh is not null
+     where k.me_so_dinh_danh is not null and k.me_ngay_sinh is not null and k.trang_thai = 'HL' and k.noi_sinh_tinh is not null
        and k.me_dan_toc = '01'
      order by k.id desc limit 1";
 
-/// Her next child, registered without a number, as every newborn is.
+/// Her next child, registered without a number, as every newborn is, in Ba Đình (00004 since July 2025).
 const BIRTH: &str = "insert into hotich.khai_sinh (ma_co_quan, quyen_so, nam_so, so, loai_dang_ky, trang_thai,
        ngay_dang_ky, con_ho, con_chu_dem, con_ten, con_ngay_sinh, con_gioi_tinh, con_dan_toc, con_quoc_tich,
        noi_sinh_tinh, noi_sinh_xa, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, me_ho_ten, me_ngay_sinh,
        me_dan_toc, me_quoc_tich, me_so_dinh_danh)
      select ma_co_quan, 'KS-99', 2026, 1, 1, 'HL', current_date - 80, 'Lê', 'Thị Khánh', 'Huyền',
-       to_char(current_date - 90, 'DD/MM/YYYY'), '1', me_dan_toc, 'VN', noi_dk_tinh, noi_dk_xa, noi_dk_tinh, noi_dk_xa,
-       noi_dk_tinh, noi_dk_xa, me_ho_ten, me_ngay_sinh, me_dan_toc, 'VN', me_so_dinh_danh
+       to_char(current_date - 90, 'DD/MM/YYYY'), '1', me_dan_toc, 'VN', noi_sinh_tinh, noi_sinh_xa, '01', '00004',
+       noi_sinh_tinh, noi_sinh_xa, me_ho_ten, me_ngay_sinh, me_dan_toc, 'VN', me_so_dinh_danh
      from hotich.khai_sinh where id = $1
-     returning id, ma_co_quan as office, noi_dk_tinh as province, noi_dk_xa as commune, me_ngay_sinh as mother_born,
+     returning id, ma_co_quan as office, noi_sinh_tinh as province, noi_sinh_xa as commune, me_ngay_sinh as mother_born,
        concat_ws(' ', con_ho, con_chu_dem, con_ten) as name, con_ngay_sinh as born";
 
 /// The number for the act.
 const ISSUE: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, ho_ten, ngay_sinh,
        gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, ks_ma_co_quan, ks_quyen_so, ks_nam_so, ks_so)
      values ($1 || '3' || to_char(current_date - 90, 'YY') || '990017', 'XL', current_date - 70, $2,
-       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', $1, $3, $1, $3, $4, 'KS-99', 2026, 1)
+       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', '01', '00004', $1, $3, $4, 'KS-99', 2026, 1)
      returning so_dinh_danh";
 
 /// The number of a child of that day whose birth is on paper only.
 const ISSUE_WITHOUT_ACT: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, ho_ten, ngay_sinh,
        gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa)
      values ($1 || '3' || to_char(current_date - 90, 'YY') || '990018', 'XL', current_date - 70, 'Lê Thị Khánh Hương',
-       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', $1, $2, $1, $2) returning so_dinh_danh";
+       to_char(current_date - 90, 'YYYYMMDD'), '2', 'VN', '01', '00004', $1, $2) returning so_dinh_danh";
 
 /// What the residence database has of either.
 const RESIDENT: &str =

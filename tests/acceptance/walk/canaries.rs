@@ -7,29 +7,24 @@ use source_adapter::mapping::file::RoleSpec;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Columns of free text and how a token is chosen. Codes and dates cannot carry one: columns are checked by name as well.
-const SALTED: [(&str, &str, Salt); 27] = [
+const SALTED: [(&str, &str, Salt); 22] = [
     ("hotich.khai_sinh", "noi_sinh_xa", Salt::Value),
     ("hotich.khai_sinh", "noi_sinh_chi_tiet", Salt::Cell),
-    ("hotich.khai_sinh", "noi_dk_xa", Salt::Value),
     ("hotich.khai_sinh", "que_quan_xa", Salt::Value),
     ("hotich.ly_hon", "so_ban_an", Salt::Cell),
     ("hotich.ly_hon", "toa_an", Salt::Cell),
     ("hotich.khai_tu", "so_trich_luc", Salt::Cell),
     ("hotich.thay_doi", "can_cu", Salt::Cell),
     ("cu_tru.cong_dan", "que_quan_xa", Salt::Value),
-    ("cu_tru.thuong_tru", "xa", Salt::Cell),
     ("cu_tru.thuong_tru", "dia_chi", Salt::Cell),
     ("cu_tru.thuong_tru", "ly_do_xoa", Salt::Cell),
-    ("cu_tru.tam_tru", "xa", Salt::Cell),
     ("cu_tru.tam_tru", "dia_chi", Salt::Cell),
-    ("cu_tru.noi_o_hien_tai", "xa", Salt::Cell),
     ("cu_tru.noi_o_hien_tai", "dia_chi", Salt::Cell),
     ("cu_tru.tam_vang", "noi_den", Salt::Cell),
     ("cu_tru.khai_bao", "dien_thoai", Salt::Cell),
     ("cu_tru.khai_bao", "thu_dien_tu", Salt::Cell),
     ("cu_tru.khai_bao", "ten_goi_khac", Salt::Cell),
     ("cu_tru.khai_bao", "thong_tin_khac", Salt::Cell),
-    ("can_cuoc.so_dinh_danh", "noi_dk_xa", Salt::Value),
     ("can_cuoc.so_dinh_danh", "que_quan_xa", Salt::Value),
     ("can_cuoc.so_dinh_danh", "ly_do_huy", Salt::Cell),
     ("can_cuoc.the", "noi_cap", Salt::Cell),

@@ -104,9 +104,9 @@ async fn what_is_permitted_arrives() {
     let run = run().await;
     assert!(run.canaries.len() > 5_000, "{} canaries", run.canaries.len());
     for (agreement, origins) in [
-        ("education", &["people.name", "cu_tru.thuong_tru.dia_chi", "noi_dk_xa"][..]),
+        ("education", &["people.name", "cu_tru.thuong_tru.dia_chi"][..]),
         ("health_province", &["people.name", "cu_tru.thuong_tru.dia_chi"]),
-        ("vss_insurance", &["people.name", "cu_tru.thuong_tru.dia_chi", "cu_tru.noi_o_hien_tai.xa"]),
+        ("vss_insurance", &["people.name", "cu_tru.thuong_tru.dia_chi", "cu_tru.noi_o_hien_tai.dia_chi"]),
     ] {
         let places = run.seen.places.iter().filter(|place| !place.permitted.is_empty());
         let own: Vec<&Place> = places.filter(|place| place.name.contains(agreement)).collect();

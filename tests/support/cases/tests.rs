@@ -4,12 +4,13 @@ use super::*;
 use registry_rules::Standing;
 
 /// What the corpus must hold at least: the traps that the law and the data are known to set.
-const NAMED: [&str; 25] = [
+const NAMED: [&str; 26] = [
     "adoption",
     "birth_revoked",
     "birth_year_corrected",
     "cohort_2016",
     "commune_divided_2025",
+    "commune_numbers_2025",
     "correction_annulled",
     "declared_dead_returned",
     "declared_missing",

@@ -27,12 +27,12 @@ const BIRTH: &str = "insert into hotich.khai_sinh (ma_co_quan, quyen_so, nam_so,
      con_quoc_tich, noi_sinh_tinh, noi_sinh_xa, noi_sinh_chi_tiet, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, \
      me_ho_ten, me_ngay_sinh, me_dan_toc, me_quoc_tich, me_so_dinh_danh, cha_ho_ten, cha_ngay_sinh, cha_dan_toc, \
      cha_quoc_tich, cha_so_dinh_danh) \
-     values ($1, $2, $3, $4, 1, 'HL', $5, $6, $7, $8, $9, $10, $11, $12, 'VN', $13, $14, $15, $13, $14, $13, $14, \
+     values ($1, $2, $3, $4, 1, 'HL', $5, $6, $7, $8, $9, $10, $11, $12, 'VN', $13, $14, $15, $25, $26, $13, $14, \
        $16, $17, $18, 'VN', $19, $20, $21, $22, $23, $24) returning id";
 
 const ACT: &str = "select concat_ws(' ', con_ho, con_chu_dem, con_ten) as name, con_ngay_sinh as born, \
-       con_gioi_tinh as sex, con_dan_toc as ethnicity, noi_dk_tinh as province, noi_dk_xa as commune, \
-       ma_co_quan as office, quyen_so as book, nam_so as year, so as number \
+       con_gioi_tinh as sex, con_dan_toc as ethnicity, noi_sinh_tinh as province, noi_sinh_xa as commune, \
+       noi_dk_xa as registered_at, ngay_dang_ky as registered_on, ma_co_quan as office, quyen_so as book, nam_so as year, so as number \
      from hotich.khai_sinh where id = $1";
 
 #[derive(FromRow)]
@@ -43,6 +43,8 @@ struct Act {
     ethnicity: String,
     province: String,
     commune: String,
+    registered_at: String,
+    registered_on: NaiveDate,
     office: String,
     book: String,
     year: i32,
@@ -62,19 +64,18 @@ impl Act {
 
 const ISSUE: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, ho_ten, ngay_sinh, \
      gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, ks_ma_co_quan, ks_quyen_so, ks_nam_so, ks_so) \
-     values ($1, 'XL', $2, $3, $4, $5, 'VN', $6, $7, $6, $7, $8, $9, $10, $11) on conflict do nothing";
+     values ($1, 'XL', $2, $3, $4, $5, 'VN', $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing";
 
 /// The mother's registration, where there is one.
-const HOME: &str =
-    "select so_ho_so, ma_tinh, xa, dia_chi from cu_tru.thuong_tru where ma_cong_dan = $1 and trang_thai = 1";
+const HOME: &str = "select so_ho_so, ma_xa, tu_ngay, dia_chi from cu_tru.thuong_tru where ma_cong_dan = $1 and trang_thai = 1";
 
 #[derive(FromRow)]
-struct Home(String, Option<String>, Option<String>, Option<String>);
+struct Home(String, Option<String>, Option<NaiveDate>, Option<String>);
 
 const CITIZEN: &str = "insert into cu_tru.cong_dan (so_dinh_danh, ho_ten, ngay_sinh, gioi_tinh, quoc_tich, que_quan_tinh, \
      que_quan_xa, dan_toc) values ($1, $2, $3, $4, 'VN', $5, $6, $7) returning ma_cong_dan";
 
-const REGISTER: &str = "insert into cu_tru.thuong_tru (ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, xa, \
+const REGISTER: &str = "insert into cu_tru.thuong_tru (ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, ma_xa, \
      dia_chi, tu_ngay, trang_thai) values ($1, $2, $3, 'CO', $4, $5, $6, $7, 1) returning id";
 
 #[derive(FromRow)]
@@ -173,6 +174,7 @@ impl LifeStream {
         let Father(his_name, his_birth, his_ethnicity, his_pin) =
             father.unwrap_or(Father(String::new(), None, None, None));
         let known = !his_name.is_empty();
+        let registered_at = child.place.codes(self.today);
         let id = sqlx::query_scalar(BIRTH)
             .bind(act.office)
             .bind(act.book)
@@ -187,8 +189,8 @@ impl LifeStream {
             .bind(if child.female { "1" } else { "0" })
             .bind(&child.ethnicity)
             .bind(child.place.pin_digits())
-            .bind(child.place.commune())
-            .bind(format!("Bệnh viện {}", child.place.commune()))
+            .bind(child.place.commune_on(child.born))
+            .bind(format!("Bệnh viện {}", child.place.commune_on(child.born)))
             .bind(&mother.name)
             .bind(mother.born_day_first())
             .bind(mother.ethnicity)
@@ -198,6 +200,8 @@ impl LifeStream {
             .bind(his_ethnicity)
             .bind(known.then_some("VN"))
             .bind(his_pin)
+            .bind(registered_at.province)
+            .bind(registered_at.commune)
             .fetch_one(&mut *registrar)
             .await?;
         registrar.commit().await?;
@@ -208,6 +212,9 @@ impl LifeStream {
     pub(super) async fn issue_pin(&mut self, birth: i64, mother: i64) -> anyhow::Result<AppliedEvent> {
         let act: Act = sqlx::query_as(ACT).bind(birth).fetch_one(&self.databases.civil_status).await?;
         let born = act.born()?;
+        let registered_at = Place::written(&act.registered_at, act.registered_on)
+            .context("the act was registered in a commune that no list has")?
+            .codes(self.today);
         let number = loop {
             let number = number_of(&act, born, &mut self.chance);
             let issued = sqlx::query(ISSUE)
@@ -216,6 +223,8 @@ impl LifeStream {
                 .bind(&act.name)
                 .bind(compact(born, Precision::Day))
                 .bind(if act.female() { "2" } else { "1" })
+                .bind(registered_at.province)
+                .bind(registered_at.commune)
                 .bind(&act.province)
                 .bind(&act.commune)
                 .bind(&act.office)
@@ -258,9 +267,12 @@ impl LifeStream {
             .await?;
         let home: Option<Home> = sqlx::query_as(HOME).bind(mother).fetch_optional(&mut *police).await?;
         let mut registration: Option<i64> = None;
-        if let Some(Home(file, province, commune, house)) = home {
+        if let Some(Home(file, commune, written, house)) = home {
+            let place = commune.zip(written).and_then(|(commune, on)| Place::written(&commune, on));
+            let codes = place.map(|place| place.codes(self.today));
+            let insert = sqlx::query_scalar(REGISTER).bind(citizen).bind(&pin).bind(file);
             let insert =
-                sqlx::query_scalar(REGISTER).bind(citizen).bind(&pin).bind(file).bind(province).bind(commune);
+                insert.bind(codes.map(|codes| codes.province)).bind(codes.map(|codes| codes.commune));
             registration = Some(insert.bind(house).bind(self.today).fetch_one(&mut *police).await?);
         }
         police.commit().await?;

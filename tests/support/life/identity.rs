@@ -3,8 +3,8 @@
 use super::LifeStream;
 use super::event::{AppliedEvent, LifeEvent, WrittenRow};
 use super::subject::ADULT;
-use crate::population::{ISSUER_SINCE_2024, Precision, compact, pin};
-use chrono::{Datelike, Months};
+use crate::population::{ISSUER_SINCE_2024, Place, Precision, compact, pin};
+use chrono::{Datelike, Months, NaiveDate};
 
 const REPLACE_CARD: &str = "update can_cuoc.the set trang_thai = '2', cap_nhat_luc = now() \
      where so_dinh_danh = $1 and trang_thai = '1' returning ma_the";
@@ -19,9 +19,12 @@ const CANCEL: &str = "update can_cuoc.so_dinh_danh set trang_thai = 'HUY', ngay_
 const RE_ESTABLISH: &str = "insert into can_cuoc.so_dinh_danh (so_dinh_danh, trang_thai, ngay_xac_lap, thay_cho, ho_ten, \
      ngay_sinh, gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, que_quan_xa, so_cmnd, ks_ma_co_quan, \
      ks_quyen_so, ks_nam_so, ks_so) \
-     select $2, 'XLL', $3, so_dinh_danh, ho_ten, ngay_sinh, gioi_tinh, quoc_tich, noi_dk_tinh, noi_dk_xa, que_quan_tinh, \
+     select $2, 'XLL', $3, so_dinh_danh, ho_ten, ngay_sinh, gioi_tinh, quoc_tich, $4, $5, que_quan_tinh, \
        que_quan_xa, so_cmnd, ks_ma_co_quan, ks_quyen_so, ks_nam_so, ks_so \
      from can_cuoc.so_dinh_danh where so_dinh_danh = $1 on conflict do nothing";
+
+const REGISTERED_AT: &str =
+    "select noi_dk_xa, ngay_xac_lap from can_cuoc.so_dinh_danh where so_dinh_danh = $1";
 
 impl LifeStream {
     pub(super) async fn new_card(&mut self) -> anyhow::Result<AppliedEvent> {
@@ -56,10 +59,16 @@ impl LifeStream {
         let subject = self.somebody(ADULT).await?;
         let year: i32 = subject.born.get(..4).and_then(|year| year.parse().ok()).unwrap_or(1900);
         let mut office = self.databases.identity.begin().await?;
+        let (commune, entered): (Option<String>, NaiveDate) =
+            sqlx::query_as(REGISTERED_AT).bind(&subject.pin).fetch_one(&mut *office).await?;
+        let registered_at = commune.and_then(|commune| Place::written(&commune, entered));
+        let codes = registered_at.map(|place| place.codes(self.today));
         let number = loop {
             let place = self.office_of(&subject.pin);
             let number = pin(place, subject.female, year, &mut self.chance);
             let insert = sqlx::query(RE_ESTABLISH).bind(&subject.pin).bind(&number).bind(self.today);
+            let insert =
+                insert.bind(codes.map(|codes| codes.province)).bind(codes.map(|codes| codes.commune));
             if insert.execute(&mut *office).await?.rows_affected() == 1 {
                 break number;
             }

@@ -3,29 +3,29 @@
 use super::event::{AppliedEvent, LifeEvent, WrittenRow};
 use super::subject::{ADULT, Wanted};
 use super::{DRAWS, LifeStream};
-use crate::population::{Place, house};
+use crate::population::{Codes, Place, house};
 use chrono::NaiveDate;
 use sqlx::PgConnection;
 
-const MEMBERS: &str = "select t.id, t.ma_cong_dan, t.so_dinh_danh, t.quan_he_chu_ho, t.ma_tinh, t.xa, t.dia_chi \
+const MEMBERS: &str = "select t.id, t.ma_cong_dan, t.so_dinh_danh, t.quan_he_chu_ho, t.ma_xa, t.tu_ngay, t.dia_chi \
      from cu_tru.thuong_tru t \
      where t.so_ho_so = (select so_ho_so from cu_tru.thuong_tru where ma_cong_dan = $1 and trang_thai = 1) \
        and t.trang_thai = 1 order by t.id for update";
 
 /// A member of a household as registered.
 #[derive(sqlx::FromRow)]
-struct Member(i64, i64, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+struct Member(i64, i64, Option<String>, Option<String>, Option<String>, Option<NaiveDate>, Option<String>);
 
-const OPEN_FILE: &str = "insert into cu_tru.ho_so (so_ho_so, chu_ho, ma_tinh, xa, dia_chi, lap_ngay) \
+const OPEN_FILE: &str = "insert into cu_tru.ho_so (so_ho_so, chu_ho, ma_tinh, ma_xa, dia_chi, lap_ngay) \
      values ($2 || '.' || nextval('cu_tru.ho_so_moi'), $1, $2, $3, $4, $5) returning so_ho_so";
 
 const END: &str = "update cu_tru.thuong_tru set trang_thai = 0, xoa_ngay = $2, ly_do_xoa = $3, cap_nhat_luc = now() \
      where id = $1";
 
-const REGISTER: &str = "insert into cu_tru.thuong_tru (ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, xa, \
+const REGISTER: &str = "insert into cu_tru.thuong_tru (ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, ma_xa, \
      dia_chi, tu_ngay, trang_thai) values ($1, $2, $3, $4, $5, $6, $7, $8, 1) returning id";
 
-const TEMPORARY: &str = "insert into cu_tru.tam_tru (ma_cong_dan, so_dinh_danh, ma_tinh, xa, dia_chi, tu_ngay, den_ngay, \
+const TEMPORARY: &str = "insert into cu_tru.tam_tru (ma_cong_dan, so_dinh_danh, ma_tinh, ma_xa, dia_chi, tu_ngay, den_ngay, \
      trang_thai) values ($1, $2, $3, $4, $5, $6, $7, 1) returning id";
 
 const ABSENCE: &str = "insert into cu_tru.tam_vang (ma_cong_dan, so_dinh_danh, tu_ngay, den_ngay, noi_den, trang_thai) \
@@ -44,8 +44,7 @@ const END_OF_LIFE: &str = "update cu_tru.thuong_tru set trang_thai = 0, xoa_ngay
 struct Registration<'a> {
     file: &'a str,
     relation: Option<&'a str>,
-    province: &'a str,
-    commune: &'a str,
+    codes: Codes,
     house: &'a str,
     since: NaiveDate,
 }
@@ -63,7 +62,7 @@ async fn transfer(
 ) -> anyhow::Result<[i64; 2]> {
     sqlx::query(END).bind(member.0).bind(to.since).bind(reason).execute(&mut *police).await?;
     let insert = sqlx::query_scalar(REGISTER).bind(member.1).bind(&member.2).bind(to.file).bind(to.relation);
-    let insert = insert.bind(to.province).bind(to.commune).bind(to.house).bind(to.since);
+    let insert = insert.bind(to.codes.province).bind(to.codes.commune).bind(to.house).bind(to.since);
     let id: i64 = insert.fetch_one(police).await?;
     Ok([member.0, id])
 }
@@ -80,9 +79,10 @@ impl LifeStream {
         &self,
         police: &mut PgConnection,
         head: i64,
-        address: (&str, &str, &str),
+        (codes, house): (Codes, &str),
     ) -> anyhow::Result<String> {
-        let open = sqlx::query_scalar(OPEN_FILE).bind(head).bind(address.0).bind(address.1).bind(address.2);
+        let open =
+            sqlx::query_scalar(OPEN_FILE).bind(head).bind(codes.province).bind(codes.commune).bind(house);
         Ok(open.bind(self.today).fetch_one(police).await?)
     }
 
@@ -94,8 +94,7 @@ impl LifeStream {
         } else {
             self.office_of(&subject.pin)
         };
-        let (province, commune, house) =
-            (place.province_since_2025(), place.commune(), house(&mut self.chance));
+        let (codes, house) = (place.codes(self.today), house(&mut self.chance));
         let mut police = self.databases.residence.begin().await?;
         let members: Vec<Member> =
             sqlx::query_as(MEMBERS).bind(subject.citizen).fetch_all(&mut *police).await?;
@@ -103,12 +102,12 @@ impl LifeStream {
             .iter()
             .find(|member| member.3.as_deref() == Some("CH"))
             .map_or(subject.citizen, |head| head.1);
-        let file = self.open_file(&mut police, head, (province, &commune, &house)).await?;
+        let file = self.open_file(&mut police, head, (codes, &house)).await?;
         let mut ids = Vec::new();
         for member in &members {
             let relation = member.3.as_deref();
-            let (file, commune, house) = (&*file, &*commune, &*house);
-            let to = Registration { file, relation, province, commune, house, since: self.today };
+            let (file, house) = (&*file, &*house);
+            let to = Registration { file, relation, codes, house, since: self.today };
             ids.extend(transfer(&mut police, member, "chuyển nơi thường trú", &to).await?);
         }
         police.commit().await?;
@@ -125,19 +124,14 @@ impl LifeStream {
             let members: Vec<Member> =
                 sqlx::query_as(MEMBERS).bind(subject.citizen).fetch_all(&mut *police).await?;
             let child = members.iter().find(|m| m.1 == subject.citizen && m.3.as_deref() == Some("CO"));
-            let Some(Member(_, _, _, _, Some(province), Some(commune), Some(house))) = child else {
+            let Some(Member(_, _, _, _, Some(commune), Some(written), Some(house))) = child else {
                 continue;
             };
-            let Some(child) = child else { continue };
-            let file = self.open_file(&mut police, subject.citizen, (province, commune, house)).await?;
-            let to = Registration {
-                file: &file,
-                relation: Some("CH"),
-                province,
-                commune,
-                house,
-                since: self.today,
-            };
+            let (Some(child), Some(place)) = (child, Place::written(commune, *written)) else { continue };
+            // Whatever it was called when the parents registered it.
+            let codes = place.codes(self.today);
+            let file = self.open_file(&mut police, subject.citizen, (codes, house)).await?;
+            let to = Registration { file: &file, relation: Some("CH"), codes, house, since: self.today };
             let ids = transfer(&mut police, child, "tách hộ", &to).await?;
             police.commit().await?;
             let rows = ids.into_iter().map(permanent).collect::<anyhow::Result<_>>()?;
@@ -149,12 +143,12 @@ impl LifeStream {
 
     pub(super) async fn temporary_residence(&mut self) -> anyhow::Result<AppliedEvent> {
         let subject = self.somebody(ADULT).await?;
-        let place = Place::in_city(&mut self.chance);
+        let codes = Place::in_city(&mut self.chance).codes(self.today);
         let id: i64 = sqlx::query_scalar(TEMPORARY)
             .bind(subject.citizen)
             .bind(&subject.pin)
-            .bind(place.province_since_2025())
-            .bind(place.commune())
+            .bind(codes.province)
+            .bind(codes.commune)
             .bind(house(&mut self.chance))
             .bind(self.today)
             .bind(self.chance.day_after(self.today, 90..=730))
@@ -173,7 +167,7 @@ impl LifeStream {
             .bind(&subject.pin)
             .bind(self.today)
             .bind(self.chance.day_after(self.today, 30..=360))
-            .bind(place.commune())
+            .bind(place.commune_on(self.today))
             .fetch_one(&self.databases.residence)
             .await?;
         let row = WrittenRow::new(("residence", "cu_tru.tam_vang", "absence"), id, &["absentee"])?;

@@ -115,7 +115,7 @@ impl<'a> Office<'a> {
             .or(person.pin.as_ref())
             .filter(|_| kind == 2 || !self.chance.hit(lacks));
         let notice = self.notice(birth.notice.as_ref());
-        let (born_at, registered_at) = (person.birthplace, person.birthplace);
+        let (born_at, registered_at) = (person.birthplace, person.birthplace.codes(birth.on));
         let hospital = (person.born.year() >= 1980).then(|| format!("Bệnh viện {}", born_at.commune()));
         let row = act(Row::new().number(table.rows + 1), &birth.act)
             .number(kind)
@@ -133,8 +133,8 @@ impl<'a> Office<'a> {
             .text(born_at.pin_digits())
             .text(born_at.commune())
             .maybe(hospital)
-            .text(registered_at.pin_digits())
-            .text(registered_at.commune())
+            .text(registered_at.province)
+            .text(registered_at.commune)
             .text(person.native.pin_digits())
             .text(person.native.commune())
             .maybe(pin.cloned());

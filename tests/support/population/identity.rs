@@ -34,7 +34,7 @@ pub(super) fn rows(
                 .day(cancelled)
                 .text("b")
                 .maybe(None::<&str>);
-            let row = holder(row, person, rates, chance).moment(cancelled, chance);
+            let row = holder(row, person, issued, rates, chance).moment(cancelled, chance);
             numbers.push(row, rates.junk, chance);
             let row = Row::new()
                 .text(&**pin)
@@ -43,11 +43,11 @@ pub(super) fn rows(
                 .maybe(None::<&str>)
                 .maybe(None::<&str>)
                 .text(&**former);
-            let row = holder(row, person, rates, chance).moment(cancelled, chance);
+            let row = holder(row, person, cancelled, rates, chance).moment(cancelled, chance);
             numbers.push(row, rates.junk, chance);
         } else {
             let row = Row::new().text(&**pin).text("XL").day(issued).all([const { None }; 3]);
-            let row = holder(row, person, rates, chance).moment(issued, chance);
+            let row = holder(row, person, issued, rates, chance).moment(issued, chance);
             numbers.push(row, rates.junk, chance);
         }
         issue_cards(&mut cards, person, today, rates, chance);
@@ -66,14 +66,16 @@ fn issued_on(person: &Person, today: NaiveDate, chance: &mut Chance) -> NaiveDat
     }
 }
 
-fn holder(row: Row, person: &Person, rates: &Rates, chance: &mut Chance) -> Row {
+/// What the register says of the holder, in the numbers of the day on which it was entered.
+fn holder(row: Row, person: &Person, entered: NaiveDate, rates: &Rates, chance: &mut Chance) -> Row {
+    let registered_at = person.birthplace.codes(entered);
     let row = row
         .text(typed(&person.name.full(), rates, chance))
         .text(compact(person.born, person.precision))
         .text(if person.female { "2" } else { "1" })
         .text("VN")
-        .text(person.birthplace.pin_digits())
-        .text(person.birthplace.commune())
+        .text(registered_at.province)
+        .text(registered_at.commune)
         .text(person.native.pin_digits())
         .text(person.native.commune())
         .maybe(person.cmnd9.clone());

@@ -112,7 +112,7 @@ pub(super) const FILES: Layout = Layout {
     source: "residence",
     table: "cu_tru.ho_so",
     entity: None,
-    columns: "so_ho_so, chu_ho, ma_tinh, xa, dia_chi, lap_ngay",
+    columns: "so_ho_so, chu_ho, ma_tinh, ma_xa, dia_chi, lap_ngay",
     identity: None,
     junk: &[],
 };
@@ -121,17 +121,17 @@ pub(super) const PERMANENT: Layout = Layout {
     source: "residence",
     table: "cu_tru.thuong_tru",
     entity: Some("permanent"),
-    columns: "id, ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, xa, dia_chi, tu_ngay, \
+    columns: "id, ma_cong_dan, so_dinh_danh, so_ho_so, quan_he_chu_ho, ma_tinh, ma_xa, dia_chi, tu_ngay, \
               trang_thai, xoa_ngay, ly_do_xoa, cap_nhat_luc",
     identity: Some("id"),
-    junk: &[("ma_tinh", "02"), ("quan_he_chu_ho", "ZZ")],
+    junk: &[("ma_tinh", "03"), ("ma_xa", "99999"), ("quan_he_chu_ho", "ZZ")],
 };
 
 pub(super) const TEMPORARY: Layout = Layout {
     source: "residence",
     table: "cu_tru.tam_tru",
     entity: Some("temporary"),
-    columns: "id, ma_cong_dan, so_dinh_danh, ma_tinh, xa, dia_chi, tu_ngay, den_ngay, trang_thai, \
+    columns: "id, ma_cong_dan, so_dinh_danh, ma_tinh, ma_xa, dia_chi, tu_ngay, den_ngay, trang_thai, \
               cap_nhat_luc",
     identity: Some("id"),
     junk: &[("ma_tinh", "99")],
@@ -141,7 +141,7 @@ pub(super) const CURRENT: Layout = Layout {
     source: "residence",
     table: "cu_tru.noi_o_hien_tai",
     entity: Some("current"),
-    columns: "ma_cong_dan, so_dinh_danh, ma_tinh, xa, dia_chi, tu_ngay, cap_nhat_luc",
+    columns: "ma_cong_dan, so_dinh_danh, ma_tinh, ma_xa, dia_chi, tu_ngay, cap_nhat_luc",
     identity: None,
     junk: &[("ma_tinh", "00")],
 };

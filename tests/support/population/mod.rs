@@ -30,7 +30,7 @@ pub use medical::BLOOD;
 pub use names::{Name, ethnicity_of_newer, name, newer_ethnicity};
 pub use numbers::{Act, pin};
 pub use person::{Community, Household, Person};
-pub use places::{Place, house};
+pub use places::{Codes, Place, house};
 pub use rates::Rates;
 pub use spelling::{Precision, compact, day_first, iso, unaccented};
 pub use table::{Layout, TableRows};

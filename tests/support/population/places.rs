@@ -1,6 +1,10 @@
-//! Provinces before and after 1 July 2025, communes, streets.
+//! Provinces and communes before and after 1 July 2025, as the filed lists have them; streets.
 
 use super::chance::Chance;
+use chrono::NaiveDate;
+use registry_rules::{CodeLists, Lead};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// A province of the 63, the one of the 34 it went into, and its share of the people (thousands, census 2019, rounded).
 type Province = (&'static str, &'static str, u32);
@@ -24,26 +28,64 @@ const PROVINCES: [Province; 63] = [
 ];
 
 #[rustfmt::skip]
-const COMMUNE_NAMES: [&str; 40] = [
-    "Hòa Bình", "Tân Lập", "Minh Khai", "Quang Trung", "Thống Nhất", "Tân Thành", "Đoàn Kết", "Phú Mỹ", "An Phú", "Bình Minh",
-    "Long Hòa", "Vĩnh Thạnh", "Thủy Xuân", "Đông Sơn", "Xuân Thủy", "Yên Thịnh", "Hưng Đạo", "Trung Nghĩa", "Tam Đồng", "Cẩm Lệ",
-    "Mỹ Phước", "Phước Hải", "Sơn Tây", "Kim Liên", "Nam Hồng", "Bắc Sơn", "Lạc Đạo", "Thanh Hà", "Ea Kao", "Mường Bú",
-    "Nà Phặc", "Tả Van", "Krông Búk", "Ngọc Hồi", "Cái Khế", "Đức Hòa", "Châu Phú", "Giồng Riềng", "Cù Lao Dung", "Hải Thượng",
-];
-
-#[rustfmt::skip]
 const STREETS: [&str; 20] = [
     "Lê Lợi", "Trần Hưng Đạo", "Nguyễn Huệ", "Hai Bà Trưng", "Lý Thường Kiệt", "Phan Chu Trinh", "Quang Trung", "Hùng Vương",
     "Điện Biên Phủ", "Nguyễn Trãi", "Võ Thị Sáu", "Hoàng Diệu", "Bà Triệu", "Ngô Quyền", "Lê Duẩn", "Tôn Đức Thắng",
     "Nguyễn Du", "Phạm Ngũ Lão", "Cách Mạng Tháng Tám", "Xô Viết Nghệ Tĩnh",
 ];
 
-/// A commune of one of the 63 provinces, which is also a registering office.
+/// The first day of the 34 provinces and their communes.
+const REFORM: NaiveDate = NaiveDate::from_ymd_opt(2025, 7, 1).expect("a day of the calendar");
+
+/// A commune until the reform, and those that it went into.
+struct Unit {
+    code: String,
+    name: String,
+    since_2025: Vec<(String, String)>,
+}
+
+/// All communes of the filed lists, by the digits of their province.
+static UNITS: LazyLock<BTreeMap<String, Vec<Unit>>> = LazyLock::new(|| {
+    let lists = CodeLists::parse([
+        include_str!("../../../schemas/codes/commune_2004.toml"),
+        include_str!("../../../schemas/codes/commune_2025.toml"),
+    ])
+    .expect("the filed lists are whole");
+    let (old, new) =
+        lists.get("commune_2004").zip(lists.get("commune_2025")).expect("both lists of communes are filed");
+    let mut units: BTreeMap<String, Vec<Unit>> = BTreeMap::new();
+    for (code, name) in &old.codes {
+        let became = match new.lead("commune_2004", code) {
+            Lead::One(one) => vec![one],
+            Lead::Several(several) => several.iter().map(String::as_str).collect(),
+            Lead::Nowhere => Vec::new(),
+        };
+        let named = |code: &str| Some((code.to_owned(), new.codes.get(code)?.vi.clone()));
+        let since_2025 = became.into_iter().filter_map(named).collect();
+        let province = name.within.as_deref().and_then(|within| within.split_once(':')).unwrap_or_default().1;
+        let unit = Unit { code: code.clone(), name: name.vi.clone(), since_2025 };
+        units.entry(province.to_owned()).or_default().push(unit);
+    }
+    units
+});
+
+/// A commune of one of the 63 provinces, which is also a registering office, and the part of it that people there live in: of a
+/// commune that was divided in 2025, each part went into another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     province: &'static str,
     since_2025: &'static str,
-    commune: u16,
+    unit: usize,
+    part: usize,
+}
+
+/// Province and commune in the numbers of the lists in force on some day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codes {
+    /// Two digits, of the 63 or the 34.
+    pub province: &'static str,
+    /// Five digits.
+    pub commune: &'static str,
 }
 
 impl Place {
@@ -74,6 +116,19 @@ impl Place {
         }
     }
 
+    /// What an office wrote on a day; of a commune that has been divided since, the part that comes first in the list stands for
+    /// the one that the office knows.
+    pub fn written(commune: &str, on: NaiveDate) -> Option<Self> {
+        PROVINCES.iter().find_map(|(province, since_2025, _)| {
+            let units = UNITS.get(*province)?;
+            let part = |unit: &Unit| unit.since_2025.iter().position(|(code, _)| code == commune);
+            let found =
+                |unit: &Unit| if on < REFORM { (unit.code == commune).then_some(0) } else { part(unit) };
+            let (unit, part) = units.iter().enumerate().find_map(|(n, unit)| Some((n, found(unit)?)))?;
+            Some(Self { province, since_2025, unit, part })
+        })
+    }
+
     /// Another commune of the same province.
     #[must_use]
     pub fn nearby(self, chance: &mut Chance) -> Self {
@@ -81,7 +136,10 @@ impl Place {
     }
 
     fn in_province((province, since_2025, _): Province, chance: &mut Chance) -> Self {
-        Self { province, since_2025, commune: u16::try_from(chance.below(COMMUNE_NAMES.len())).unwrap_or(0) }
+        let units = UNITS.get(province).map_or(&[][..], Vec::as_slice);
+        let unit = chance.below(units.len());
+        let parts = units.get(unit).map_or(0, |unit| unit.since_2025.len());
+        Self { province, since_2025, unit, part: chance.below(parts) }
     }
 
     /// Two digits, of the 63.
@@ -99,16 +157,36 @@ impl Place {
         format!("0{}", self.province)
     }
 
-    /// Code of the registering office.
+    /// Code of the registering office: that of its commune when the books were opened.
     pub fn office(self) -> String {
-        format!("{}{:03}", self.province, self.commune + 1)
+        self.unit().map(|unit| unit.code.clone()).unwrap_or_default()
     }
 
-    /// Name of the commune: wards in the five cities, communes elsewhere.
+    /// Name of the commune until the reform.
     pub fn commune(self) -> String {
-        let name = COMMUNE_NAMES.get(usize::from(self.commune)).copied().unwrap_or_default();
-        let kind = if ["01", "31", "48", "79", "92"].contains(&self.province) { "Phường" } else { "Xã" };
-        format!("{kind} {name}")
+        self.unit().map(|unit| unit.name.clone()).unwrap_or_default()
+    }
+
+    /// Name of the commune on a day.
+    pub fn commune_on(self, day: NaiveDate) -> String {
+        self.since_2025().filter(|_| day >= REFORM).map_or_else(|| self.commune(), |(_, name)| name.clone())
+    }
+
+    /// Province and commune as an office writes them on a day.
+    pub fn codes(self, day: NaiveDate) -> Codes {
+        let before = || self.unit().map_or("", |unit| unit.code.as_str());
+        match self.since_2025().filter(|_| day >= REFORM) {
+            Some((commune, _)) => Codes { province: self.since_2025, commune },
+            None => Codes { province: self.province, commune: before() },
+        }
+    }
+
+    fn unit(self) -> Option<&'static Unit> {
+        UNITS.get(self.province)?.get(self.unit)
+    }
+
+    fn since_2025(self) -> Option<&'static (String, String)> {
+        self.unit()?.since_2025.get(self.part)
     }
 }
 
@@ -125,7 +203,6 @@ pub fn house(chance: &mut Chance) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use registry_rules::CodeLists;
 
     #[test]
     fn provinces_are_those_of_the_code_lists() {
@@ -142,6 +219,26 @@ mod tests {
                 new.translate(Some("province_2004"), province).unwrap(),
                 format!("province_2025:{since_2025}")
             );
+        }
+    }
+
+    #[test]
+    fn communes_are_those_of_the_code_lists_and_keep_their_place_through_the_reform() {
+        let (before, since) = (REFORM.pred_opt().unwrap(), REFORM);
+        assert_eq!((UNITS.len(), UNITS.values().map(Vec::len).sum::<usize>()), (63, 10_035));
+        assert!(UNITS.values().flatten().all(|unit| !unit.since_2025.is_empty()), "none went nowhere");
+        let trúc_bạch = Place::written("00004", before).unwrap();
+        assert_eq!(
+            (trúc_bạch.commune_on(before), trúc_bạch.commune_on(since)),
+            ("Phường Trúc Bạch".into(), "Phường Ba Đình".into())
+        );
+        let mut chance = Chance::new(1, 1);
+        for _ in 0..500 {
+            let place = Place::anywhere(&mut chance);
+            let (old, new) = (place.codes(before), place.codes(since));
+            assert_eq!((old.province, new.province), (place.province(), place.province_since_2025()));
+            assert_eq!(Place::written(old.commune, before).unwrap().commune(), place.commune());
+            assert_eq!(Place::written(new.commune, since).unwrap().codes(since), new);
         }
     }
 }

@@ -77,8 +77,10 @@ struct Office<'a> {
     declarations: TableRows,
 }
 
-fn address(row: Row, place: Place, house: &str) -> Row {
-    row.text(place.province_since_2025()).text(place.commune()).text(house)
+/// An address in the numbers of the day it was registered on, and that day.
+fn address(row: Row, place: Place, house: &str, since: NaiveDate) -> Row {
+    let codes = place.codes(since);
+    row.text(codes.province).text(codes.commune).text(house).day(since)
 }
 
 impl Office<'_> {
@@ -163,7 +165,7 @@ impl Office<'_> {
     fn household(&mut self, household: &Household) {
         let Some((head, _)) = household.members.first() else { return };
         let row = Row::new().text(&*household.file_no).number(head + 1);
-        let row = address(row, household.place, &household.house).day(household.since);
+        let row = address(row, household.place, &household.house, household.since);
         self.files.push(row, 0.0, self.chance);
         for (member, relation) in &household.members {
             let Some(person) = self.community.people.get(*member) else { continue };
@@ -175,7 +177,7 @@ impl Office<'_> {
                 .number(member + 1)
                 .maybe(pin)
                 .text(&*household.file_no);
-            let row = address(row.text(*relation), household.place, &household.house).day(since);
+            let row = address(row.text(*relation), household.place, &household.house, since);
             let row = row
                 .number(i32::from(gone.is_none()))
                 .maybe(gone.map(|day| day.to_string()))
@@ -198,17 +200,17 @@ impl Office<'_> {
         if adult && self.chance.hit(0.06) {
             let until = self.chance.day_after(recently, 90..=730);
             let row = Row::new().number(self.temporary.rows + 1).number(index + 1).maybe(pin.clone());
-            let row = address(row, place, &house(self.chance)).day(recently).day(until);
+            let row = address(row, place, &house(self.chance), recently).day(until);
             self.temporary.push(row.number(1).moment(recently, self.chance), self.rates.junk, self.chance);
         }
         if self.chance.hit(0.01) {
-            let row = address(self.number_of(index), place, &house(self.chance)).day(recently);
+            let row = address(self.number_of(index), place, &house(self.chance), recently);
             self.current.push(row.moment(recently, self.chance), self.rates.junk, self.chance);
         }
         if adult && self.chance.hit(0.01) {
             let row = Row::new().number(self.absence.rows + 1).number(index + 1).maybe(pin).day(recently);
             let until = self.chance.day_after(recently, 30..=360);
-            let row = row.day(until).text(place.commune()).number(i32::from(until >= self.today));
+            let row = row.day(until).text(place.commune_on(recently)).number(i32::from(until >= self.today));
             self.absence.push(row.moment(recently, self.chance), self.rates.junk, self.chance);
         }
         if person.age(self.today) >= 14 && self.chance.hit(0.35) {

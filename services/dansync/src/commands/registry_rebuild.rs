@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use event_log::SchemaRegistry;
-use reconciler::{LoadStage, PresentTaken, Reconciler, StoreError, Summary, TakeOverError};
-use registry_store::{RegistryState, registry_state, sessions_at_work};
+use reconciler::{LoadStage, NotAlone, PresentTaken, Reconciler, StoreError, Summary, TakeOverError};
+use registry_store::{RegistryState, registry_state};
 use serde::Serialize;
 use service_runtime::{Clock as _, SystemClock};
 use sqlx::PgPool;
@@ -92,14 +92,11 @@ fn rule_set(path: &Path) -> anyhow::Result<String> {
 
 /// Nobody else may be at work: what runs would go on with what it remembers.
 async fn alone(pool: &PgPool) -> anyhow::Result<()> {
-    let mut connection = pool.acquire().await.classed()?;
-    let others = sessions_at_work(&mut connection).await.classed()?;
-    if others > 0 {
-        bail!(
-            "{others} other sessions of this role are at work on the registry; stop the reconcilers, then try again"
-        );
+    match reconciler::wait_alone(pool, reconciler::LAST_SESSIONS).await {
+        Ok(()) => Ok(()),
+        Err(NotAlone::Store(error)) => Err(error).classed(),
+        Err(error @ NotAlone::AtWork(_)) => Err(error.into()),
     }
-    Ok(())
 }
 
 async fn versions(config: &reconciler::Config) -> anyhow::Result<Rebuilt> {

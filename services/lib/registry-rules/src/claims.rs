@@ -3,16 +3,15 @@
 use crate::authority::{AuthorityRule, Effect};
 use crate::case::FingerprintKey;
 use crate::catalogue::{Comparison, ConflictRule, FieldDefinition};
-use crate::code::province_since_2025;
 use crate::cohort::legal_date;
 use crate::decision::Decision;
+use crate::unit;
 use crate::{
     FieldState, FieldValue, NameLevel, PartialDate, RecordKey, SourceRecord, Standing, compare_names,
     unaccented,
 };
 use chrono::NaiveDate;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 
 /// One record's statement of one field.
 #[derive(Clone, Copy, Debug)]
@@ -278,45 +277,25 @@ fn both(left: &FieldValue, right: &FieldValue, part: &str, same: impl Fn(&str, &
     left.part(part).zip(right.part(part)).is_some_and(|(a, b)| same(a, b))
 }
 
-/// Parts that both sides have must agree. Where the provinces are of different times, so are the communes and what lies in
-/// them: the old province must have gone into the new one, and no more can be said (a commune may have been divided).
+/// Parts that both sides have must agree. Where units are of different times, the old one must have gone into the new one, and
+/// of what lies in them no more can be said: a commune that is only named, a hamlet, a street may be called otherwise since.
 fn addresses_compatible(left: &FieldValue, right: &FieldValue) -> bool {
     let (FieldValue::Parts(a), FieldValue::Parts(b)) = (left, right) else {
         return false;
     };
-    let coded = |parts: &'_ BTreeMap<String, String>| {
-        let (list, code) = parts.get("province")?.split_once(':')?;
-        Some((list.to_owned(), code.to_owned()))
-    };
-    let of_different_times = match (coded(a), coded(b)) {
-        (Some((list, _)), Some((other, _))) => list != other,
-        (None, _) | (_, None) => false,
-    };
-    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (name, x, y))).all(|(name, x, y)| {
-        match (x.split_once(':'), y.split_once(':')) {
-            (Some((list, code)), Some((other, later))) if list != other => {
-                provinces_compatible((list, code), (other, later))
-            }
-            _ => {
-                (of_different_times && WITHIN_PROVINCE.contains(&name.as_str()))
-                    || unaccented(x) == unaccented(y)
-            }
+    let coded = |name: &str| Some((a.get(name)?.split_once(':')?, b.get(name)?.split_once(':')?));
+    let of_different_times =
+        ["province", "commune"].into_iter().filter_map(coded).any(|((list, _), (other, _))| list != other);
+    a.iter().filter_map(|(name, x)| b.get(name).map(|y| (name.as_str(), x, y))).all(|(name, x, y)| match name
+    {
+        "commune" | "detail" if coded(name).is_none() && of_different_times => true,
+        // A number on one side and a name on the other cannot be held against each other.
+        "commune" if x.contains(':') != y.contains(':') => true,
+        "country" | "province" | "commune" => {
+            coded(name).map_or_else(|| unaccented(x) == unaccented(y), |(x, y)| unit::compatible(x, y))
         }
+        _ => unaccented(x) == unaccented(y),
     })
-}
-
-/// Parts of an address whose meaning depends on the province's time.
-const WITHIN_PROVINCE: [&str; 2] = ["commune", "detail"];
-
-/// Provinces before and since 1 July 2025: the one must have gone into the other. Codes of other lists say nothing.
-fn provinces_compatible(left: (&str, &str), right: (&str, &str)) -> bool {
-    match (left, right) {
-        (("province_2004", old), ("province_2025", new))
-        | (("province_2025", new), ("province_2004", old)) => {
-            province_since_2025(old).is_none_or(|became| became == new)
-        }
-        _ => true,
-    }
 }
 
 #[cfg(test)]
@@ -339,9 +318,30 @@ mod tests {
             (("province_2004:24", "Xã A"), ("province_2025:15", "Xã A"), false),
             (("province_2004:27", "Xã A"), ("province_2025:24", "Xã A"), true),
             (("province_2004:99", "Xã A"), ("province_2025:24", "Xã A"), true),
+            (("province_2004:01", "commune_2004:00013"), ("province_2025:01", "commune_2025:00004"), true),
+            (("province_2004:01", "commune_2004:00013"), ("province_2025:01", "commune_2025:00008"), false),
+            (("province_2025:01", "commune_2004:00016"), ("province_2025:01", "commune_2025:00008"), true),
+            (("province_2025:01", "commune_2025:00004"), ("province_2025:01", "commune_2025:00008"), false),
+            (("province_2004:01", "commune_2004:00013"), ("province_2004:01", "Phường Quán Thánh"), true),
+            (("province_2004:01", "commune_2004:00013"), ("province_2025:01", "Phường Ba Đình"), true),
         ] {
             let (a, b) = (address(left.0, left.1), address(right.0, right.1));
             assert_eq!(compatible(Comparison::Address, &a, &b), same, "{left:?} {right:?}");
         }
+    }
+
+    #[test]
+    fn a_house_in_communes_of_different_times_may_be_named_otherwise() {
+        let house = |commune: &str, detail: &str| {
+            FieldValue::parts([("commune", commune.to_owned()), ("detail", detail.to_owned())])
+        };
+        let (old, new) = (house("commune_2004:00013", "Tổ 3"), house("commune_2025:00004", "Tổ 14"));
+        assert!(compatible(Comparison::Address, &old, &new));
+        assert!(!compatible(Comparison::Address, &old, &house("commune_2004:00013", "Tổ 14")));
+        assert!(!compatible(
+            Comparison::Address,
+            &house("commune_2004:00013", "1:2"),
+            &house("commune_2004:00013", "3:2")
+        ));
     }
 }

@@ -4,7 +4,6 @@ use crate::code_file::CodeListFile;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 /// One list: its own codes and the numberings of others that can be translated into it.
 ///
@@ -181,9 +180,14 @@ impl CodeLists {
         self.0.values()
     }
 
+    /// All lists that number something (`province`), each in its time.
+    pub fn of(&self, of: &str) -> impl Iterator<Item = &CodeList> {
+        self.iter().filter(move |list| list.of.as_deref() == Some(of))
+    }
+
     /// The list that numbers something (`province`) on a day.
     pub fn on(&self, of: &str, day: NaiveDate) -> Option<&CodeList> {
-        self.iter().find(|list| list.of.as_deref() == Some(of) && list.valid.has(day))
+        self.of(of).find(|list| list.valid.has(day))
     }
 
     /// The name of a code that travels with its list.
@@ -284,16 +288,6 @@ impl CodeList {
             .chain(codes.map(|(code, _)| format!("code '{code}'")))
             .map(|what| CodeListError::Backwards { list: self.list.clone(), what })
     }
-}
-
-/// Into which of the 34 provinces one of the 63 went, read once from the filed list: the law of 2025 does not change.
-pub(crate) fn province_since_2025(code_of_2004: &str) -> Option<&'static str> {
-    static WENT_INTO: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-        let filed = include_str!("../../../../schemas/codes/province_2025.toml");
-        let list = toml::from_str::<CodeList>(filed).ok();
-        list.and_then(|mut list| list.from.remove("province_2004")).unwrap_or_default()
-    });
-    WENT_INTO.get(code_of_2004).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ mod source_record;
 mod stale_link;
 mod stands_for;
 mod state_hash;
+mod unit;
 mod version;
 mod working_days;
 

@@ -4,7 +4,7 @@
 use crate::adoption::Replaced;
 use crate::authority::AuthorityRule;
 use crate::case::{CaseFinding, CaseKind, CaseSubject, FingerprintKey};
-use crate::catalogue::{Cardinality, FieldCatalogue, FieldDefinition};
+use crate::catalogue::{Cardinality, Comparison, ConflictRule, FieldCatalogue, FieldDefinition};
 use crate::claims::{Claims, Verdict, earlier, next_turn};
 use crate::cohort::{Cohorts, REGISTERED_AGAIN};
 use crate::confusion::confusion;
@@ -14,6 +14,7 @@ use crate::facts::{PersonFacts, Tie};
 use crate::numbers::{cmnd9, issue_order, pins};
 use crate::orphan::orphan;
 use crate::relatives::{household, relatives};
+use crate::unit;
 use crate::{
     FieldName, FieldState, FieldValue, Lifecycle, PersonId, PersonImage, Pin, PinStanding, PinState,
     RecordKey, RegisterEntry, SourceRecord, StandingField,
@@ -241,7 +242,7 @@ impl Own {
             self.cases.push(conflict(field, rule, &verdict, input));
         }
         let standing = StandingField {
-            value: verdict.winner.value.clone(),
+            value: self.of_today(field, verdict.winner.value, today),
             state: verdict.state,
             record_key: Some(verdict.winner.key().clone()),
             rule: match verdict.decision {
@@ -250,6 +251,16 @@ impl Own {
             },
         };
         self.fields.insert(field.name.clone(), standing);
+    }
+
+    /// Where somebody lives is told in the units of the day, whatever they were called when it was registered; where somebody was
+    /// born stays as it was recorded.
+    fn of_today(&mut self, field: &FieldDefinition, value: &FieldValue, today: NaiveDate) -> FieldValue {
+        if (field.comparison, field.conflict) != (Comparison::Address, ConflictRule::Latest) {
+            return value.clone();
+        }
+        self.next = earlier(self.next, unit::next_reform(value, today));
+        unit::on_day(value, today).unwrap_or_else(|| value.clone())
     }
 
     fn collected(

@@ -41,6 +41,12 @@ impl PartialDate {
         NaiveDate::from_ymd_opt(i32::from(self.year), u32::from(self.month?), u32::from(self.day?))
     }
 
+    /// The first day it can stand for.
+    pub fn earliest(self) -> NaiveDate {
+        let (month, day) = (self.month.map_or(1, u32::from), self.day.map_or(1, u32::from));
+        NaiveDate::from_ymd_opt(i32::from(self.year), month, day).unwrap_or(NaiveDate::MIN)
+    }
+
     /// The latest day it can stand for: the law counts an age as reached at the latest possible day.
     pub fn latest(self) -> NaiveDate {
         let year = i32::from(self.year);

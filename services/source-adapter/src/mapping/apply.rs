@@ -1,8 +1,8 @@
 //! A change of a row in, records and withdrawals out, or the reasons why it cannot be mapped. Total, pure.
 
 use super::file::DateFormat;
-use super::forms;
-use super::plan::{ChoicePlan, GroupPlan, ReaderPlan, RolePlan, TablePlan, ValuePlan};
+use super::forms::{self, CodeTable};
+use super::plan::{ChoicePlan, GroupPlan, ReaderPlan, RolePlan, TablePlan, TimedCodes, ValuePlan};
 use crate::postgres::Row;
 use registry_rules::{
     ActReference, FieldName, FieldValue, Identifier, IdentifierKind, PartialDate, PartialDateError, Pin,
@@ -335,15 +335,40 @@ impl TablePlan {
             ReaderPlan::Date(column, format) => {
                 self.date(*column, *format, row, reasons).map(|d| d.to_string())
             }
-            ReaderPlan::Code(column, table) => {
+            ReaderPlan::Code(column, table) => self.code(row.value(*column)?, table, *column, reasons),
+            ReaderPlan::CodeOn(column, timed) => {
                 let code = row.value(*column)?;
-                let ours = table.codes.get(code).cloned();
-                if ours.is_none() {
-                    reasons.push(format!("unknown_code:{}:{}", table.list, self.column(*column)));
-                }
-                ours
+                let table = self.list_on(timed, row, reasons)?;
+                self.code(code, table, *column, reasons)
             }
         }
+    }
+
+    fn code(&self, code: &str, table: &CodeTable, column: usize, reasons: &mut Reasons) -> Option<String> {
+        let ours = table.codes.get(code).cloned();
+        if ours.is_none() {
+            reasons.push(format!("unknown_code:{}:{}", table.list, self.column(column)));
+        }
+        ours
+    }
+
+    /// The list in force on the row's day. A day known to its year only says nothing about a list that ended within it.
+    fn list_on<'a>(
+        &self,
+        timed: &'a TimedCodes,
+        row: Row<'_>,
+        reasons: &mut Reasons,
+    ) -> Option<&'a CodeTable> {
+        let (column, format) = timed.on;
+        if row.value(column).is_none() {
+            reasons.push(format!("missing_value:{}:{}", timed.of, self.column(column)));
+        }
+        let day = self.date(column, format, row, reasons)?;
+        let list = timed.lists.iter().find(|(valid, _)| valid.has(day.earliest()) && valid.has(day.latest()));
+        if list.is_none() {
+            reasons.push(format!("no_list:{}:{}", timed.of, self.column(column)));
+        }
+        list.map(|(_, table)| table)
     }
 }
 

@@ -5,8 +5,10 @@ use super::file::{
     TableSpec,
 };
 use super::forms::CodeTable;
-use super::plan::{ChoicePlan, GroupPlan, ReaderPlan, ReferencePlan, RolePlan, TablePlan, ValuePlan};
-use registry_rules::{CodeLists, FieldName, Standing};
+use super::plan::{
+    ChoicePlan, GroupPlan, ReaderPlan, ReferencePlan, RolePlan, TablePlan, TimedCodes, ValuePlan,
+};
+use registry_rules::{CodeList, CodeLists, FieldName, Period, Standing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,6 +46,8 @@ pub enum MappingFault {
 pub struct Mapping {
     file: MappingFile,
     codes: BTreeMap<(String, Option<String>), CodeTable>,
+    /// What lists number → those lists, each in its time.
+    timed: BTreeMap<String, Vec<(Period, CodeTable)>>,
 }
 
 struct Compiler<'a> {
@@ -57,8 +61,9 @@ impl Mapping {
     /// Reads a mapping file; `lists` are the code lists that it may name.
     pub fn parse(text: &str, lists: &CodeLists) -> Result<Self, Vec<MappingFault>> {
         let file: MappingFile = toml::from_str(text).map_err(|error| vec![Box::new(error).into()])?;
-        let mut mapping = Self { file, codes: BTreeMap::new() };
+        let mut mapping = Self { file, codes: BTreeMap::new(), timed: BTreeMap::new() };
         let mut faults = mapping.load_codes(lists);
+        faults.extend(mapping.load_timed(lists));
         let mut seen = BTreeSet::new();
         for table in &mapping.file.tables {
             if !seen.insert(&table.table) || !seen.insert(&table.entity) {
@@ -121,6 +126,8 @@ impl Mapping {
             for field in &role.fields {
                 named.extend(field.column.iter().chain(&field.when).cloned());
                 named.extend(field.parts.values().filter_map(|part| part.column.clone()));
+                let days = field.parts.values().filter_map(|part| part.on.as_ref());
+                named.extend(days.map(|on| on.parts().0.to_owned()));
                 if let Some(n) = &field.columns {
                     named.extend([&n.full, &n.family, &n.middle, &n.given].into_iter().flatten().cloned());
                 }
@@ -149,9 +156,7 @@ impl Mapping {
         }
         for (list, numbering) in wanted {
             let codes = lists.get(&list).and_then(|found| match &numbering {
-                None => {
-                    Some(found.codes.keys().map(|code| (code.clone(), format!("{list}:{code}"))).collect())
-                }
+                None => Some(own_codes(found)),
                 Some(name) => {
                     let from = found.from.get(name)?;
                     Some(
@@ -174,6 +179,31 @@ impl Mapping {
         }
         faults
     }
+
+    /// Lists of which each has its time, by what they number.
+    fn load_timed(&mut self, lists: &CodeLists) -> Vec<MappingFault> {
+        let mut faults = Vec::new();
+        let roles = self.file.tables.iter().flat_map(|table| &table.roles);
+        let parts = roles.flat_map(|role| &role.fields).flat_map(|field| field.parts.values());
+        for of in parts.filter_map(|part| part.of.as_ref()).collect::<BTreeSet<_>>() {
+            let timed: Vec<_> = lists
+                .of(of)
+                .map(|list| {
+                    let codes = Arc::new(own_codes(list));
+                    (list.valid, CodeTable { list: list.list.clone(), codes })
+                })
+                .collect();
+            if timed.is_empty() {
+                faults.push(value(&format!("of '{of}'"), "no code list in schemas/codes numbers that"));
+            }
+            self.timed.insert(of.clone(), timed);
+        }
+        faults
+    }
+}
+
+fn own_codes(list: &CodeList) -> BTreeMap<String, String> {
+    list.codes.keys().map(|code| (code.clone(), format!("{}:{code}", list.list))).collect()
 }
 
 fn value(place: &str, reason: &str) -> MappingFault {
@@ -335,7 +365,8 @@ impl Compiler<'_> {
         } else if let Some(form) = spec.form {
             let (column, list) = (spec.column.clone(), spec.list.clone());
             let (numbering, value) = (spec.numbering.clone(), spec.value.clone());
-            let part = PartSpec { form, column, format: spec.format, list, numbering, value };
+            let part =
+                PartSpec { form, column, format: spec.format, list, numbering, of: None, on: None, value };
             ValuePlan::Scalar(self.reader(&place, &part)?)
         } else {
             self.fault(&place, "give it a form, or parts");
@@ -346,6 +377,9 @@ impl Compiler<'_> {
 
     fn reader(&mut self, place: &str, spec: &PartSpec) -> Option<ReaderPlan> {
         let column = spec.column.as_ref().map(|column| self.column(column));
+        if spec.of.is_some() || spec.on.is_some() {
+            return self.timed_code(place, spec, column);
+        }
         let plan = match (spec.form, column, &spec.list, &spec.value) {
             (FormName::Text, Some(column), None, None) => Some(ReaderPlan::Text(column)),
             (FormName::Date, Some(column), None, None) => {
@@ -368,6 +402,24 @@ impl Compiler<'_> {
             );
         }
         plan
+    }
+
+    fn timed_code(&mut self, place: &str, spec: &PartSpec, column: Option<usize>) -> Option<ReaderPlan> {
+        let plain = spec.list.is_none() && spec.numbering.is_none() && spec.value.is_none();
+        match (spec.form, column, &spec.of, &spec.on) {
+            (FormName::Code, Some(column), Some(of), Some(on)) if plain => {
+                let (lists, on) = (self.mapping.timed.get(of)?.clone(), self.date(on));
+                Some(ReaderPlan::CodeOn(column, TimedCodes { of: of.clone(), on, lists }))
+            }
+            _ => {
+                self.fault(
+                    place,
+                    "a code of the list in force has a column, 'of' (what the list numbers) and 'on' (the column with the day), \
+                     no list and no numbering",
+                );
+                None
+            }
+        }
     }
 }
 

@@ -230,6 +230,12 @@ pub struct PartSpec {
     /// Numbering of the code list.
     #[serde(default)]
     pub numbering: Option<String>,
+    /// What the list numbers, where there is another list for each time.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// The column with the day whose list it is.
+    #[serde(default)]
+    pub on: Option<DateColumn>,
     /// A constant's value.
     #[serde(default)]
     pub value: Option<String>,

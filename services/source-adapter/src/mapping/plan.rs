@@ -2,7 +2,7 @@
 
 use super::file::DateFormat;
 use super::forms::CodeTable;
-use registry_rules::{FieldName, IdentifierKind, Standing};
+use registry_rules::{FieldName, IdentifierKind, Period, Standing};
 use std::collections::BTreeMap;
 
 /// How the rows of one table, with its present columns, become records.
@@ -67,7 +67,16 @@ pub(super) enum ReaderPlan {
     Text(usize),
     Date(usize, DateFormat),
     Code(usize, CodeTable),
+    CodeOn(usize, TimedCodes),
     Constant(String),
+}
+
+/// A code whose list is the one in force on the day in another column.
+#[derive(Clone, Debug)]
+pub(super) struct TimedCodes {
+    pub(super) of: String,
+    pub(super) on: (usize, DateFormat),
+    pub(super) lists: Vec<(Period, CodeTable)>,
 }
 
 impl TablePlan {

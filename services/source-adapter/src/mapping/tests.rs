@@ -238,6 +238,78 @@ fn every_fault_of_a_file_is_told_at_once() {
     assert!(Mapping::parse(&BIRTHS.replace("entity =", "entty ="), &CodeLists::default()).is_err());
 }
 
+const WARDS: [&str; 2] = [
+    "list = \"ward_old\"\nbasis = \"test\"\nof = \"ward\"\nvalid = { to = \"2025-06-30\" }\n[codes]\n04 = { vi = \"Trúc Bạch\" }\n",
+    "list = \"ward_new\"\nbasis = \"test\"\nof = \"ward\"\nvalid = { from = \"2025-07-01\" }\n[codes]\n04 = { vi = \"Ba Đình\" }\n08 = { vi = \"Ngọc Hà\" }\n",
+];
+
+const MOVES: &str = r#"
+source = "residence"
+kind = "record"
+mapping_version = 1
+publication = "dansync"
+slot = "dansync_residence"
+[[table]]
+table = "cu_tru.thuong_tru"
+entity = "permanent"
+key = ["id"]
+kind = "residence.permanent_registered"
+[[table.role]]
+role = "resident"
+[[table.role.field]]
+field = "permanent_residence"
+parts = { commune = { form = "code", of = "ward", on = { column = "tu_ngay", format = "dmy" }, column = "ma_xa" } }
+"#;
+
+/// What a row with this number and day is read as.
+fn ward(code: &str, day: &str) -> Mapped {
+    let mapping = Mapping::parse(MOVES, &CodeLists::parse(WARDS).unwrap()).unwrap();
+    let columns = ["id", "ma_xa", "tu_ngay"].map(str::to_owned);
+    let plan = mapping.compile(mapping.table("cu_tru", "thuong_tru").unwrap(), &columns).unwrap();
+    let mut buffer = RowBuffer::default();
+    let row = format!("1\t{code}\t{day}");
+    plan.apply(Change::New(buffer.fill_line(row.as_bytes()).unwrap()), VERSION)
+}
+
+#[test]
+fn a_number_is_of_the_list_in_force_on_the_rows_day() {
+    for (code, day, want) in [
+        ("04", "30/06/2025", Ok(Some("ward_old:04"))),
+        ("04", "01/07/2025", Ok(Some("ward_new:04"))),
+        ("04", "2010", Ok(Some("ward_old:04"))),
+        ("04", "07/2025", Ok(Some("ward_new:04"))),
+        ("\\N", "\\N", Ok(None)),
+        ("08", "30/06/2025", Err(&["unknown_code:ward_old:ma_xa"])),
+        ("04", "2025", Err(&["no_list:ward:tu_ngay"])),
+        ("04", "\\N", Err(&["missing_value:ward:tu_ngay"])),
+        ("04", "31/06/2025", Err(&["no_such_day:tu_ngay"])),
+    ] {
+        let mapped = ward(code, day);
+        let reasons = mapped.rejected.iter().flat_map(|r| &r.reasons).map(String::as_str);
+        let said = mapped.records.first().and_then(|record| record.fields.values().next()?.part("commune"));
+        let read = if mapped.rejected.is_some() { Err(reasons.collect()) } else { Ok(said) };
+        assert_eq!(read, want.map_err(|reasons| reasons.to_vec()), "{code} on {day}");
+    }
+}
+
+#[test]
+fn a_list_in_force_is_named_by_what_it_numbers_and_the_day_alone() {
+    let lists = CodeLists::parse(WARDS).unwrap();
+    for (from, to, fault) in [
+        ("of = \"ward\"", "of = \"village\"", "of 'village': no code list in schemas/codes numbers that"),
+        ("of = \"ward\",", "of = \"ward\", list = \"ward_new\",", "no list and no numbering"),
+        (", on = { column = \"tu_ngay\", format = \"dmy\" }", "", "'on' (the column with the day)"),
+    ] {
+        let faults = Mapping::parse(&MOVES.replace(from, to), &lists).unwrap_err();
+        let text: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert!(text.iter().any(|said| said.contains(fault)), "{text:?}");
+    }
+    let mapping = Mapping::parse(MOVES, &lists).unwrap();
+    let table = mapping.table("cu_tru", "thuong_tru").unwrap();
+    let faults = mapping.compile(table, &["id", "ma_xa"].map(str::to_owned)).unwrap_err();
+    assert!(faults[0].to_string().contains("column 'tu_ngay'"), "{}", faults[0]);
+}
+
 /// The files of this tree, with the tree's code lists.
 #[test]
 fn every_mapping_of_the_tree_is_sound() {

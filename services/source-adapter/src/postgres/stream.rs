@@ -6,8 +6,10 @@ use bytes::Bytes;
 use pgwire_replication::{Lsn, ReplicationClient, ReplicationConfig, ReplicationEvent, SslMode, TlsConfig};
 use secrecy::ExposeSecret as _;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
+use url::Url;
 
 /// A place in a source's commit order. What is in it is the stream's own business: positions are compared, stored and handed
 /// back (an LSN in PostgreSQL, file and offset in a binlog).
@@ -71,6 +73,9 @@ pub(crate) const SETTINGS: [(&str, &str); 10] = [
     ("tcp_keepalives_interval", "5"),
 ];
 
+/// What a DSN calls the file with the root certificate, as the driver of the ordinary connections reads it.
+const ROOT_CERTIFICATE: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
+
 /// Acknowledgements reach the server within this time, also on an idle stream.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -119,7 +124,7 @@ impl PgStream {
             SETTINGS.iter().map(|(name, value)| format!("-c {name}={value}")).collect();
         let replication = ReplicationConfig::new(host, user, password, database, slot, publication)
             .with_port(options.get_port())
-            .with_tls(tls(options.get_ssl_mode()))
+            .with_tls(tls(options.get_ssl_mode(), root_certificate(config.source.dsn.as_str())))
             .with_start_lsn(Lsn(from))
             .with_status_interval(STATUS_INTERVAL)
             .with_buffer_size(config.limits.frames_ahead)
@@ -213,13 +218,23 @@ fn choose_encryption() {
     rustls::crypto::ring::default_provider().install_default().ok();
 }
 
-fn tls(mode: PgSslMode) -> TlsConfig {
+/// The file with the root certificate that the server's must lead to, where the ordinary connections of the same DSN take it from: the
+/// DSN, else the environment. None: the public roots.
+fn root_certificate(dsn: &str) -> Option<PathBuf> {
+    let dsn = Url::parse(dsn).ok()?;
+    let named = dsn.query_pairs().filter(|(name, _)| ROOT_CERTIFICATE.contains(&&**name)).last();
+    named
+        .map(|(_, file)| file.into_owned().into())
+        .or_else(|| std::env::var_os("PGSSLROOTCERT").map(PathBuf::from))
+}
+
+fn tls(mode: PgSslMode, root: Option<PathBuf>) -> TlsConfig {
     match mode {
         PgSslMode::Disable => TlsConfig::disabled(),
         PgSslMode::Allow | PgSslMode::Prefer => TlsConfig { mode: SslMode::Prefer, ..TlsConfig::default() },
         PgSslMode::Require => TlsConfig::require(),
-        PgSslMode::VerifyCa => TlsConfig::verify_ca(None),
-        PgSslMode::VerifyFull => TlsConfig::verify_full(None),
+        PgSslMode::VerifyCa => TlsConfig::verify_ca(root),
+        PgSslMode::VerifyFull => TlsConfig::verify_full(root),
     }
 }
 
@@ -234,40 +249,5 @@ pub(crate) fn parse_lsn(text: &str) -> Result<Position, Halt> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    /// The first byte of a record that begins a TLS session.
-    const HANDSHAKE: u8 = 22;
-
-    /// A server that says yes to encryption, hears the greeting and hangs up.
-    async fn greeted(server: TcpListener) -> u8 {
-        let (mut peer, _) = server.accept().await.unwrap();
-        let mut request = [0; 8];
-        peer.read_exact(&mut request).await.unwrap();
-        peer.write_all(b"S").await.unwrap();
-        peer.read_u8().await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn where_the_server_encrypts_the_stream_is_encrypted() {
-        for mode in ["prefer", "require", "verify-full"] {
-            let server = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-            let port = server.local_addr().unwrap().port();
-            let config: Config = toml::from_str(&format!(
-                "[source]\nmapping = \"m\"\ncodes = \"c\"\ndsn = \"postgres://u@localhost:{port}/d?sslmode={mode}\"\n\
-                 [kafka]\nbootstrap = \"127.0.0.1:1\"\n[schema_registry]\nurl = \"http://127.0.0.1:1\"\ncache_dir = \"s\"\n"
-            ))
-            .unwrap();
-            let asked = async {
-                let mut stream = PgStream::open(&config, "s", "p", 0).await.unwrap();
-                stream.identify().await
-            };
-            let (asked, first) = tokio::join!(asked, greeted(server));
-            assert!(asked.is_err(), "{mode}: the server hung up");
-            assert_eq!(first, HANDSHAKE, "{mode}");
-        }
-    }
-}
+#[path = "stream_tests.rs"]
+mod tests;

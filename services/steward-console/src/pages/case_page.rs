@@ -183,8 +183,8 @@ impl CasePage {
             chosen: sent.takes.clone(),
             reason: sent.reason.clone(),
         });
-        let article =
-            sheet.field.as_ref().and_then(|field| rules.catalogue.get(field)).map(|f| f.article.clone());
+        let field = sheet.field.as_ref().and_then(|field| rules.catalogue.get(field));
+        let article = field.map(|field| vocabulary::of_the_law(&field.article, language));
         Self {
             id: sheet.case_id.clone(),
             short: short(&sheet.case_id),

@@ -33,7 +33,7 @@ fn values_stand_side_by_side_with_where_they_come_from() {
         "civil_status/birth/1042/child",
         "nguồn có thẩm quyền thứ 2 (Khoản 2 Điều 4 Thông tư 01/2022/TT-BTP; npd.birth_name/joint_verification/1)",
         "chỉ là chứng cứ, không có thẩm quyền về mục này",
-        "điều 9.1",
+        "khoản 1 Điều 9 Luật Căn cước 26/2023/QH15",
         "••••••••0007",
     ] {
         assert!(html.contains(text), "{text} is missing in\n{html}");
@@ -57,7 +57,7 @@ fn how_the_case_stands_is_said_in_words() {
         "Đang xác minh",
         "25/11/2026",
         "quá hạn",
-        "3 ngày làm việc: chỉ tiêu của cơ sở dữ liệu, không điều luật nào định (Điều 6 Nghị định 70/2024/NĐ-CP)",
+        "3 ngày làm việc: chỉ tiêu của cơ sở dữ liệu; điều khoản giao việc không định thời hạn (Điều 6 Nghị định 70/2024/NĐ-CP)",
         "số thỏa thuận đang giữ: 3",
         "binh",
         "Trả lại",

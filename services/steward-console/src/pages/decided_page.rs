@@ -113,6 +113,7 @@ mod tests {
             for text in texts.into_iter().chain(["23/11/2026 00:03", "20/11/2026 09:03"]) {
                 assert!(html.contains(text), "{text} is missing in\n{html}");
             }
+            assert!(!html.contains(language.texts().ended_take_back), "nothing was decided: {html}");
         }
         let unknown = rendered(None, Language::English);
         assert!(unknown.contains("Case that is over") && !unknown.contains("Closed<"), "{unknown}");

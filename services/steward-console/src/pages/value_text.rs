@@ -6,7 +6,7 @@ use crate::difference::{self, Difference};
 use crate::language::Language;
 use crate::rules::Rules;
 use crate::vocabulary;
-use registry_rules::{FieldValue, PartialDate};
+use registry_rules::{CodeList, FieldValue, PartialDate};
 
 /// The part of a name that says all of it.
 const FULL: &str = "full";
@@ -69,19 +69,29 @@ impl Words<'_> {
 
     /// A code by its name, a date as written in Viet Nam, any other text as it is.
     fn text(&self, text: &str) -> String {
-        let code = text.split_once(':').and_then(|(list, code)| self.rules.codes.get(list)?.codes.get(code));
-        if let Some(name) = code {
-            return name
-                .en
-                .as_deref()
-                .filter(|_| self.language == Language::English)
-                .unwrap_or(&name.vi)
-                .to_owned();
+        let found = text.split_once(':').and_then(|(list, code)| {
+            let list = self.rules.codes.get(list)?;
+            Some((list, list.codes.get(code)?))
+        });
+        if let Some((list, name)) = found {
+            let english = name.en.as_deref().filter(|_| self.language == Language::English);
+            return self.of_its_time(english.unwrap_or(&name.vi), list);
         }
         // Only whole dates: a number of four digits may be a year or anything else, and reads the same.
         match text.parse::<PartialDate>() {
             Ok(_) => vocabulary::date(text),
             Err(_) => text.to_owned(),
+        }
+    }
+
+    /// A name of a list that has ended says so: the same name may mean another place since.
+    fn of_its_time(&self, name: &str, list: &CodeList) -> String {
+        match list.valid.to {
+            Some(last) => {
+                let until = self.language.pick("đến", "until");
+                format!("{name} ({until} {})", vocabulary::date(&last.to_string()))
+            }
+            None => name.to_owned(),
         }
     }
 }
@@ -97,6 +107,8 @@ mod tests {
             ("sex:2", "Nữ", "female"),
             ("ethnicity_1979:01", "Kinh", "Kinh"),
             ("sex:9", "sex:9", "sex:9"),
+            ("commune_2025:00008", "Phường Ngọc Hà", "Phường Ngọc Hà"),
+            ("commune_2004:00016", "Phường Ngọc Hà (đến 30/06/2025)", "Phường Ngọc Hà (until 30/06/2025)"),
             ("http://x", "http://x", "http://x"),
             ("1954-03-17", "17/03/1954", "17/03/1954"),
             ("1954", "1954", "1954"),
