@@ -12,6 +12,8 @@ use crate::step::{Outcome, Step, TestCount, word};
 
 /// Tests at once, at most: they share one Kafka with a small heap.
 const MOST_AT_ONCE: usize = 4;
+/// More than there are cores: tests mostly wait, for a session to end, a lease, a service to start.
+const WAITING: usize = 1;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -78,7 +80,7 @@ fn at_once(step: Step) -> Step {
         return step;
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    step.with(VARIABLE, cores.min(MOST_AT_ONCE).to_string())
+    step.with(VARIABLE, (cores + WAITING).min(MOST_AT_ONCE).to_string())
 }
 
 fn summary(outcomes: &[Outcome], took: Duration) -> ExitCode {
