@@ -1,17 +1,16 @@
-//! Step two: one lane. Marks, guards, sends, settles; in release order per person, folding what waits.
+//! Step two: one lane. Marks and guards (`marking`), sends, settles; in release order per person, folding what waits.
 
 use crate::agreements::{Agreements, InUse};
+use crate::marking::Marked;
 use crate::metrics::{DeliveryOutcome, ErrorType, PausedReason, Stage};
-use crate::outgoing::columns;
-use crate::plan::{InForce, Plan, Turn, plan};
+use crate::plan::Turn;
 use crate::receiver::{Received, Receiver, ReceiverError, key_of};
 use crate::run::Shared;
 use disclosure_store::{
-    DeliveryKey, LaneKey, Lease, OpenDelivery, Outcome, Standing, StoreError, business_date,
-    complete_backfill, erase_content_of, fields_ever, has_open, mark_attempted, open_backfills,
-    open_deliveries, park, pending, permitted_fields, release_lane, renew, settle,
+    LaneKey, Lease, OpenDelivery, Outcome, StoreError, business_date, complete_backfill, erase_content_of,
+    fields_ever, has_open, open_backfills, open_deliveries, park, pending, release_lane, renew, settle,
 };
-use registry_rules::{Mode, guard};
+use registry_rules::Mode;
 use service_runtime::backoff::{Backoff, Policy};
 use service_runtime::crash_point;
 use service_runtime::metrics::Label;
@@ -37,8 +36,6 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// A third of the lease, so that two renewals may fail.
 const RENEWAL: Duration = Duration::from_secs(3);
-/// A person whom the guard stopped waits for a human.
-const GUARDED: Duration = Duration::from_hours(1);
 /// First and longest wait of a person whom the receiver refused.
 const REFUSED: (Duration, Duration) = (Duration::from_mins(1), Duration::from_hours(1));
 
@@ -49,7 +46,7 @@ pub(crate) struct Lane {
     pub(crate) receiver: Receiver,
     pub(crate) agreements: Agreements,
     /// Plain rows by version, for the guard.
-    rows: BTreeMap<i32, Arc<[String]>>,
+    pub(crate) rows: BTreeMap<i32, Arc<[String]>>,
     /// What the receiver is ready for.
     prepared: Option<InUse>,
     /// When the lane last did all that an idle one has to do.
@@ -67,16 +64,8 @@ enum Pass {
     Lost,
 }
 
-/// What is to be sent now.
-enum Marked {
-    /// Another instance has the lane.
-    Lost,
-    Again,
-    Turns(Vec<Turn>),
-}
-
 #[derive(Debug, thiserror::Error)]
-enum LaneError {
+pub(crate) enum LaneError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -102,11 +91,11 @@ impl Lane {
         }
     }
 
-    fn key(&self) -> &LaneKey {
+    pub(crate) fn key(&self) -> &LaneKey {
         &self.lease.lane
     }
 
-    fn agreement(&self) -> &str {
+    pub(crate) fn agreement(&self) -> &str {
         &self.lease.lane.agreement
     }
 
@@ -269,74 +258,7 @@ impl Lane {
         Ok(all.into_iter().find(|one| one.row.agreement == self.lease.lane.agreement))
     }
 
-    /// Decides what goes and marks it as attempted, under the lease, before anything is sent.
-    async fn mark(&mut self, prepared: &InUse, open: Vec<OpenDelivery>) -> Result<Marked, LaneError> {
-        let in_force =
-            prepared.row.state.lets_content_out().then_some(InForce { version: prepared.row.version });
-        let mut plan = plan(open, in_force, self.receiver.answers());
-        let stopped = self.guard(&mut plan).await?;
-        let keys: Vec<DeliveryKey> =
-            plan.turns.iter().filter(|turn| !turn.resolve_only).map(key_of).collect();
-        let only_sends = plan.settled.is_empty() && plan.withdrawn.is_empty() && stopped.is_empty();
-        let standing = if only_sends {
-            let mut connection = self.shared.pool.acquire().await?;
-            mark_attempted(&mut connection, &self.lease, &prepared.row, &keys).await?
-        } else {
-            let mut transaction = self.shared.pool.begin().await?;
-            let standing = mark_attempted(&mut transaction, &self.lease, &prepared.row, &keys).await?;
-            if standing == Standing::Ours {
-                for key in &stopped {
-                    park(&mut transaction, self.key(), key, GUARDED, "guard").await?;
-                }
-                self.write_outcomes(&mut transaction, &plan.settled, &plan.withdrawn).await?;
-                transaction.commit().await?;
-                self.count(&plan.settled);
-            }
-            standing
-        };
-        Ok(match standing {
-            Standing::Lost => Marked::Lost,
-            Standing::Changed => Marked::Again,
-            Standing::Ours if plan.turns.is_empty() => Marked::Again,
-            Standing::Ours => Marked::Turns(plan.turns),
-        })
-    }
-
-    /// The second pair of eyes: a payload with anything that the plain rows do not permit does not go. Gives those.
-    async fn guard(&mut self, plan: &mut Plan) -> Result<Vec<DeliveryKey>, LaneError> {
-        let mut stopped = Vec::new();
-        for turn in std::mem::take(&mut plan.turns) {
-            if turn.resolve_only {
-                plan.turns.push(turn);
-                continue;
-            }
-            let rows = self.rows_of(turn.newest.agreement_version).await?;
-            let record = columns(&turn.newest.payload).unwrap_or_default();
-            let payload = record.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-            match guard(payload, &turn.newest.fields, &rows) {
-                Ok(()) => plan.turns.push(turn),
-                Err(violation) => {
-                    self.shared.metrics.guard_violations.with([self.agreement()]).increment();
-                    self.shared.metrics.count(self.agreement(), DeliveryOutcome::Withheld, 1);
-                    tracing::error!(lane = %self.key(), %violation, "the guard stopped a payload; its person waits");
-                    stopped.push(key_of(&turn));
-                }
-            }
-        }
-        Ok(stopped)
-    }
-
-    async fn rows_of(&mut self, version: i32) -> Result<Arc<[String]>, LaneError> {
-        if let Some(rows) = self.rows.get(&version) {
-            return Ok(Arc::clone(rows));
-        }
-        let mut connection = self.shared.pool.acquire().await?;
-        let rows: Arc<[String]> = permitted_fields(&mut connection, self.agreement(), version).await?.into();
-        self.rows.insert(version, Arc::clone(&rows));
-        Ok(rows)
-    }
-
-    async fn write_outcomes(
+    pub(crate) async fn write_outcomes(
         &self,
         connection: &mut PgConnection,
         settled: &[disclosure_store::Settlement],
@@ -392,7 +314,7 @@ impl Lane {
         }
     }
 
-    fn count(&self, settled: &[disclosure_store::Settlement]) {
+    pub(crate) fn count(&self, settled: &[disclosure_store::Settlement]) {
         for settlement in settled {
             let outcome = match settlement.outcome {
                 Outcome::Delivered => DeliveryOutcome::Delivered,

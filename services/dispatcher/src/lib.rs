@@ -19,6 +19,7 @@ mod drift;
 mod lane;
 mod lanes;
 mod manage;
+mod marking;
 mod metrics;
 mod outgoing;
 mod plan;

@@ -221,8 +221,10 @@ impl BoundSector {
         let name = |name: &str| quoted_identifier(name).unwrap_or_default();
         let (table, guard, key) = (name(&mapping.table), name(&mapping.guard), name(&mapping.ref_column));
         let names: Vec<_> = columns.iter().map(|c| name(&c.column)).collect();
+        // References first, then the columns from parameter `first` on.
         let arrays = |first: usize| {
-            (first..first + names.len()).map(|n| format!(", ${n}::text[]")).collect::<String>()
+            let columns = (first..first + names.len()).map(|n| format!("${n}::text[]"));
+            std::iter::once("$1::text[]".to_owned()).chain(columns).collect::<Vec<_>>().join(", ")
         };
         let (list, of_row): (String, String) =
             names.iter().map(|n| (format!(", {n}"), format!(", r.{n}"))).unzip();
@@ -243,14 +245,14 @@ impl BoundSector {
                 "select ref, release_no from {guard} where ref = any($1) order by ref for update"
             ),
             upsert: format!(
-                "insert into {table} ({key}{list}) select * from unnest($1::text[]{}) order by 1 \
+                "insert into {table} ({key}{list}) select * from unnest({}) order by 1 \
                  on conflict ({key}) do {action}",
                 arrays(2)
             ),
             put: format!(
                 "with accepted as ({guarded}), \
                  written as (insert into {table} ({key}{list}) select r.{key}{of_row} \
-                   from unnest($1::text[]{}) as r ({key}{list}) join accepted a on a.ref = r.{key} order by 1 \
+                   from unnest({}) as r ({key}{list}) join accepted a on a.ref = r.{key} order by 1 \
                    on conflict ({key}) do {action}) \
                  select ref from accepted",
                 arrays(3)

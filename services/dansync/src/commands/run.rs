@@ -101,7 +101,12 @@ impl Run {
                 tracing::info!(version = env!("CARGO_PKG_VERSION"), config_hash = hash, "the service starts");
                 // As a task of its own: what wakes it then runs on the same thread, where the one that waits here would have
                 // to be woken by the system.
-                match tokio::spawn(service(config, runtime).in_current_span()).await {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the service as a whole, waited for in the next line"
+                )]
+                let running = tokio::spawn(service(config, runtime).in_current_span());
+                match running.await {
                     Ok(ended) => ended?,
                     // Its text may quote a person's value: the panic goes on as one, which the hook has told of.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
